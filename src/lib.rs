@@ -1,0 +1,9 @@
+#![cfg_attr(not(feature = "std"), no_std)]
+#![doc = "SCEP (RFC 8894)."]
+
+extern crate alloc;
+
+pub mod error;
+pub mod wire;
+
+pub use error::Error;

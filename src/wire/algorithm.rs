@@ -1,0 +1,362 @@
+//! Algorithms by the names that messages give them (RFC 3370, RFC 3565, RFC 5754, RFC 8017).
+
+use super::oid::Oid;
+use super::tlv::{self, Reader, Tlv, Writer};
+use crate::error::{BadSignature, Error, Unsupported};
+use alloc::vec::Vec;
+
+/// The DER of NULL, which is what parameters are that say nothing.
+const NULL: &[u8] = &[0x05, 0x00];
+
+/// The name of an algorithm, with what else it needs (RFC 5280 section 4.1.1.2).
+///
+/// ```text
+/// AlgorithmIdentifier ::= SEQUENCE {
+///     algorithm   OBJECT IDENTIFIER,
+///     parameters  ANY DEFINED BY algorithm OPTIONAL }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlgorithmIdentifier<'a> {
+    /// Which algorithm it is.
+    pub oid: Oid<'a>,
+    /// The parameters: the whole element, tag and length included. `None` when absent.
+    pub parameters: Option<&'a [u8]>,
+}
+
+impl<'a> AlgorithmIdentifier<'a> {
+    /// Reads one `AlgorithmIdentifier` that fills `der`. [`InvalidMessage::Der`](crate::error::InvalidMessage::Der)
+    /// or [`TrailingData`](crate::error::InvalidMessage::TrailingData) when it is not one.
+    pub fn parse(der: &'a [u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(der)?;
+        let identifier = Self::read(&mut reader)?;
+        reader.finish()?;
+        Ok(identifier)
+    }
+
+    /// Reads the next element.
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        let mut fields = reader.enter(tlv::SEQUENCE)?;
+        let oid = Oid::new(fields.expect(tlv::OBJECT_IDENTIFIER)?.value);
+        let parameters = if fields.is_empty() { None } else { Some(fields.any()?.raw) };
+        fields.finish()?;
+        Ok(Self { oid, parameters })
+    }
+
+    /// Whether the parameters are NULL or absent: RFC 5754 section 2 wants both accepted.
+    fn is_plain(&self) -> bool {
+        self.parameters.is_none_or(|parameters| parameters == NULL)
+    }
+
+    /// The contents of the parameters, when they are one OCTET STRING: the initialisation vector of CBC (RFC 3565
+    /// section 4.1).
+    pub(crate) fn octet_string(&self) -> Option<&'a [u8]> {
+        let parameters = Tlv::parse(self.parameters?).ok()?;
+        (parameters.tag == tlv::OCTET_STRING).then_some(parameters.value)
+    }
+}
+
+/// Writes an `AlgorithmIdentifier`; `parameters` is a whole element.
+fn write(writer: &mut Writer, oid: Oid<'_>, parameters: &[u8]) {
+    writer.nested(tlv::SEQUENCE, |writer| {
+        writer.tlv(tlv::OBJECT_IDENTIFIER, oid.as_bytes());
+        writer.raw(parameters);
+    });
+}
+
+/// A hash function.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Digest {
+    /// SHA-1, 20 bytes: only behind feature `legacy`.
+    Sha1,
+    /// SHA-256, 32 bytes: what RFC 8894 section 2.9 asks for.
+    Sha256,
+    /// SHA-384, 48 bytes.
+    Sha384,
+    /// SHA-512, 64 bytes.
+    Sha512,
+}
+
+impl Digest {
+    /// Every one that has a name here.
+    const ALL: [Self; 4] = [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
+
+    /// Length of a digest: 20, 32, 48 or 64 bytes.
+    pub const fn length(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+
+    /// The object identifier (RFC 3370 section 2, RFC 5754 section 2).
+    pub const fn oid(self) -> Oid<'static> {
+        match self {
+            Self::Sha1 => Oid::SHA1,
+            Self::Sha256 => Oid::SHA256,
+            Self::Sha384 => Oid::SHA384,
+            Self::Sha512 => Oid::SHA512,
+        }
+    }
+
+    /// The hash function that a `DigestAlgorithmIdentifier` names, with parameters NULL or absent; anything else is
+    /// [`Unsupported::Digest`].
+    pub fn from_identifier(identifier: &AlgorithmIdentifier<'_>) -> Result<Self, Error> {
+        find(&Self::ALL, |digest| digest.oid() == identifier.oid && identifier.is_plain())
+            .ok_or(Unsupported::Digest.into())
+    }
+
+    /// Writes its `AlgorithmIdentifier`; the parameters are NULL, which every peer reads.
+    pub(crate) fn write(self, writer: &mut Writer) {
+        write(writer, self.oid(), NULL);
+    }
+}
+
+/// The DER `DigestInfo` of a digest value (RFC 8017 section 9.2 note 1): at most 83 bytes.
+pub(crate) fn digest_info(digest: Digest, value: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.nested(tlv::SEQUENCE, |writer| {
+        digest.write(writer);
+        writer.tlv(tlv::OCTET_STRING, value);
+    });
+    writer.finish()
+}
+
+/// A content cipher, always CBC with PKCS#7 padding (RFC 5652 section 6.3).
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContentEncryption {
+    /// AES-128: what RFC 8894 section 2.9 asks for.
+    Aes128Cbc,
+    /// AES-192.
+    Aes192Cbc,
+    /// AES-256.
+    Aes256Cbc,
+    /// Three-key triple DES: only behind feature `legacy`.
+    TripleDesCbc,
+    /// Single DES, for reading only and behind a switch: RFC 8894 section 2.9 forbids it.
+    DesCbc,
+}
+
+impl ContentEncryption {
+    /// Every one that has a name here.
+    const ALL: [Self; 5] =
+        [Self::Aes128Cbc, Self::Aes192Cbc, Self::Aes256Cbc, Self::TripleDesCbc, Self::DesCbc];
+
+    /// Length of the key: 16, 24 or 32 bytes, for DES 8, with the parity bits.
+    pub const fn key_length(self) -> usize {
+        match self {
+            Self::Aes128Cbc => 16,
+            Self::Aes192Cbc | Self::TripleDesCbc => 24,
+            Self::Aes256Cbc => 32,
+            Self::DesCbc => 8,
+        }
+    }
+
+    /// Length of a block, and so of the initialisation vector: 16 bytes for AES, 8 for DES.
+    pub const fn block_length(self) -> usize {
+        match self {
+            Self::Aes128Cbc | Self::Aes192Cbc | Self::Aes256Cbc => 16,
+            Self::TripleDesCbc | Self::DesCbc => 8,
+        }
+    }
+
+    /// The object identifier (RFC 3565 section 4.1, RFC 3370 section 5.1).
+    pub const fn oid(self) -> Oid<'static> {
+        match self {
+            Self::Aes128Cbc => Oid::AES128_CBC,
+            Self::Aes192Cbc => Oid::AES192_CBC,
+            Self::Aes256Cbc => Oid::AES256_CBC,
+            Self::TripleDesCbc => Oid::DES_EDE3_CBC,
+            Self::DesCbc => Oid::DES_CBC,
+        }
+    }
+
+    /// The cipher of that name, else [`Unsupported::ContentEncryption`].
+    pub fn from_oid(oid: Oid<'_>) -> Result<Self, Error> {
+        find(&Self::ALL, |cipher| cipher.oid() == oid).ok_or(Unsupported::ContentEncryption.into())
+    }
+
+    /// Writes its `AlgorithmIdentifier`; the parameters are the initialisation vector as an OCTET STRING.
+    pub(crate) fn write(self, writer: &mut Writer, iv: &[u8]) {
+        let mut parameters = Writer::new();
+        parameters.tlv(tlv::OCTET_STRING, iv);
+        write(writer, self.oid(), &parameters.finish());
+    }
+}
+
+/// How a content key is encrypted to a public key (RFC 5652 section 6.2.1).
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyTransport {
+    /// RSAES-PKCS1-v1_5 (RFC 8017 section 7.2).
+    RsaPkcs1v15,
+}
+
+impl KeyTransport {
+    /// The key transport that a `KeyEncryptionAlgorithmIdentifier` names, with parameters NULL or absent; anything
+    /// else is [`Unsupported::KeyTransport`].
+    pub fn from_identifier(identifier: &AlgorithmIdentifier<'_>) -> Result<Self, Error> {
+        if identifier.oid == Oid::RSA_ENCRYPTION && identifier.is_plain() {
+            Ok(Self::RsaPkcs1v15)
+        } else {
+            Err(Unsupported::KeyTransport.into())
+        }
+    }
+
+    /// Writes its `AlgorithmIdentifier` (RFC 3370 section 4.2.1: parameters NULL).
+    pub(crate) fn write(self, writer: &mut Writer) {
+        match self {
+            Self::RsaPkcs1v15 => write(writer, Oid::RSA_ENCRYPTION, NULL),
+        }
+    }
+}
+
+/// A signature scheme together with its digest.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SignatureScheme {
+    /// RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2) with the digest.
+    RsaPkcs1(Digest),
+}
+
+impl SignatureScheme {
+    /// The hash function of the scheme.
+    pub const fn digest(self) -> Digest {
+        match self {
+            Self::RsaPkcs1(digest) => digest,
+        }
+    }
+
+    /// The scheme of a SignerInfo, which names the digest in a field of its own. The signature algorithm is
+    /// `rsaEncryption`, or `shaNWithRSAEncryption` with the same N (RFC 3370 section 3.2, RFC 5754 section 3.2).
+    ///
+    /// Another N is [`BadSignature::Algorithms`], anything else [`Unsupported::Signature`].
+    pub fn from_signer_info(digest: Digest, signature: &AlgorithmIdentifier<'_>) -> Result<Self, Error> {
+        if signature.oid == Oid::RSA_ENCRYPTION && signature.is_plain() {
+            return Ok(Self::RsaPkcs1(digest));
+        }
+        let scheme = Self::from_identifier(signature)?;
+        if scheme.digest() == digest { Ok(scheme) } else { Err(BadSignature::Algorithms.into()) }
+    }
+
+    /// The scheme of a certificate or a certification request: `shaNWithRSAEncryption`, with parameters NULL or
+    /// absent (RFC 4055 section 5). Anything else is [`Unsupported::Signature`].
+    pub fn from_identifier(identifier: &AlgorithmIdentifier<'_>) -> Result<Self, Error> {
+        find(&Digest::ALL, |digest| Self::RsaPkcs1(*digest).oid() == identifier.oid && identifier.is_plain())
+            .map(Self::RsaPkcs1)
+            .ok_or(Unsupported::Signature.into())
+    }
+
+    /// The object identifier in certificates and certification requests (RFC 4055 section 5).
+    pub const fn oid(self) -> Oid<'static> {
+        match self {
+            Self::RsaPkcs1(Digest::Sha1) => Oid::SHA1_WITH_RSA,
+            Self::RsaPkcs1(Digest::Sha256) => Oid::SHA256_WITH_RSA,
+            Self::RsaPkcs1(Digest::Sha384) => Oid::SHA384_WITH_RSA,
+            Self::RsaPkcs1(Digest::Sha512) => Oid::SHA512_WITH_RSA,
+        }
+    }
+
+    /// Writes its `AlgorithmIdentifier` for a certificate or a certification request.
+    pub(crate) fn write(self, writer: &mut Writer) {
+        write(writer, self.oid(), NULL);
+    }
+
+    /// Writes its `AlgorithmIdentifier` for a SignerInfo: plain `rsaEncryption`, the form that old peers know.
+    pub(crate) fn write_signer_info(self, writer: &mut Writer) {
+        match self {
+            Self::RsaPkcs1(_) => write(writer, Oid::RSA_ENCRYPTION, NULL),
+        }
+    }
+}
+
+fn find<T: Copy>(list: &[T], wanted: impl Fn(&T) -> bool) -> Option<T> {
+    list.iter().copied().find(|item| wanted(item))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::InvalidMessage;
+
+    fn identifier(oid: Oid<'static>) -> AlgorithmIdentifier<'static> {
+        AlgorithmIdentifier { oid, parameters: Some(NULL) }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for digest in Digest::ALL {
+            let mut writer = Writer::new();
+            digest.write(&mut writer);
+            let der = writer.finish();
+            assert_eq!(Digest::from_identifier(&AlgorithmIdentifier::parse(&der).unwrap()), Ok(digest));
+
+            let scheme = SignatureScheme::RsaPkcs1(digest);
+            let mut writer = Writer::new();
+            scheme.write(&mut writer);
+            scheme.write_signer_info(&mut writer);
+            let der = writer.finish();
+            let mut reader = Reader::new(&der).unwrap();
+            let certificate = AlgorithmIdentifier::read(&mut reader).unwrap();
+            let signer_info = AlgorithmIdentifier::read(&mut reader).unwrap();
+            assert_eq!(SignatureScheme::from_identifier(&certificate), Ok(scheme));
+            assert_eq!(SignatureScheme::from_signer_info(digest, &signer_info), Ok(scheme));
+            assert!(SignatureScheme::from_identifier(&signer_info).is_err());
+        }
+        for cipher in ContentEncryption::ALL {
+            let mut writer = Writer::new();
+            cipher.write(&mut writer, &[7; 16]);
+            let der = writer.finish();
+            let read = AlgorithmIdentifier::parse(&der).unwrap();
+            assert_eq!(ContentEncryption::from_oid(read.oid), Ok(cipher));
+            assert_eq!(read.octet_string(), Some(&[7; 16][..]));
+        }
+    }
+
+    #[test]
+    fn parameters_may_be_null_or_absent_and_nothing_else() {
+        let mut sha256 = AlgorithmIdentifier { oid: Oid::SHA256, parameters: None };
+        assert_eq!(Digest::from_identifier(&sha256), Ok(Digest::Sha256));
+        sha256.parameters = Some(&[0x30, 0x00]);
+        assert_eq!(Digest::from_identifier(&sha256), Err(Unsupported::Digest.into()));
+        let rsa = AlgorithmIdentifier { oid: Oid::RSA_ENCRYPTION, parameters: None };
+        assert_eq!(KeyTransport::from_identifier(&rsa), Ok(KeyTransport::RsaPkcs1v15));
+        let rsa = AlgorithmIdentifier { oid: Oid::RSA_ENCRYPTION, parameters: Some(&[0x04, 0x00]) };
+        assert_eq!(KeyTransport::from_identifier(&rsa), Err(Unsupported::KeyTransport.into()));
+        assert_eq!(
+            SignatureScheme::from_signer_info(Digest::Sha256, &rsa),
+            Err(Unsupported::Signature.into())
+        );
+    }
+
+    // T45
+    #[test]
+    fn digest_and_signature_algorithm_have_to_agree() {
+        let signature = identifier(Oid::SHA512_WITH_RSA);
+        let scheme = SignatureScheme::from_signer_info(Digest::Sha512, &signature);
+        assert_eq!(scheme, Ok(SignatureScheme::RsaPkcs1(Digest::Sha512)));
+        let scheme = SignatureScheme::from_signer_info(Digest::Sha256, &signature);
+        assert_eq!(scheme, Err(BadSignature::Algorithms.into()));
+        let scheme = SignatureScheme::from_signer_info(Digest::Sha256, &identifier(Oid::SHA256));
+        assert_eq!(scheme, Err(Unsupported::Signature.into()));
+    }
+
+    #[test]
+    fn digest_info_is_the_prefix_of_rfc_8017_and_the_digest() {
+        let prefix = [0x30, 0x31, 0x30, 0x0D, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20];
+        let info = digest_info(Digest::Sha256, &[9; 32]);
+        assert_eq!(info[..19], prefix);
+        assert_eq!(info[19..], [9; 32]);
+    }
+
+    // T38
+    #[test]
+    fn more_than_one_parameter_is_refused() {
+        let der = [0x30, 7, 6, 1, 0x55, 5, 0, 5, 0];
+        assert_eq!(AlgorithmIdentifier::parse(&der), Err(InvalidMessage::TrailingData.into()));
+        assert_eq!(AlgorithmIdentifier::parse(&[0x30, 0]), Err(InvalidMessage::Der.into()));
+    }
+}

@@ -1,0 +1,89 @@
+//! Upper bounds, checked while reading and before anything is allocated for what they count.
+
+/// Bounds on what a peer may send. [`Limits::DEFAULT`] suits servers and computers, [`Limits::FIRMWARE`] boards with
+/// 64 KiB of RAM.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A request's message, bytes.
+    pub message: usize,
+    /// A reply's body, bytes.
+    pub response: usize,
+    /// A request's target (path and query), bytes.
+    pub url: usize,
+    /// GetCACaps text, bytes.
+    pub capabilities: usize,
+    /// GetCACaps text, lines.
+    pub capability_lines: usize,
+    /// Nesting of ASN.1 elements.
+    pub depth: usize,
+    /// ASN.1 elements that [`normalize`](crate::wire::normalize) looks at.
+    pub nodes: usize,
+    /// Certificates in one message.
+    pub certificates: usize,
+    /// RecipientInfos in one message.
+    pub recipients: usize,
+    /// Signed attributes, or attributes of a certification request.
+    pub attributes: usize,
+    /// A certification request, bytes.
+    pub certification_request: usize,
+    /// A challenge password, bytes.
+    pub challenge: usize,
+    /// Extensions in a certificate or a request.
+    pub extensions: usize,
+    /// Subject alternative names.
+    pub names: usize,
+    /// Relative distinguished names in one name.
+    pub rdns: usize,
+    /// Smallest RSA modulus, bits.
+    pub rsa_min_bits: usize,
+    /// Largest RSA modulus, bits.
+    pub rsa_max_bits: usize,
+    /// Certificates between an end entity and its anchor, the anchor included.
+    pub path: usize,
+    /// Signatures verified for one message.
+    pub signatures: usize,
+}
+
+impl Limits {
+    /// For servers and computers.
+    pub const DEFAULT: Self = Self {
+        message: 64 << 10,
+        response: 256 << 10,
+        url: 65_534,
+        capabilities: 4 << 10,
+        capability_lines: 64,
+        depth: 24,
+        nodes: 20_000,
+        certificates: 16,
+        recipients: 4,
+        attributes: 16,
+        certification_request: 32 << 10,
+        challenge: 8 << 10,
+        extensions: 32,
+        names: 64,
+        rdns: 32,
+        rsa_min_bits: 2048,
+        rsa_max_bits: 8192,
+        path: 6,
+        signatures: 8,
+    };
+
+    /// For boards with little memory.
+    pub const FIRMWARE: Self = Self {
+        message: 16 << 10,
+        response: 32 << 10,
+        depth: 16,
+        nodes: 4_000,
+        certificates: 6,
+        certification_request: 8 << 10,
+        rsa_max_bits: 4096,
+        ..Self::DEFAULT
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

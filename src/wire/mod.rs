@@ -1,0 +1,45 @@
+//! The formats on the wire: CMS, PKCS#10, X.509 and the SCEP attributes, as views of borrowed bytes.
+//!
+//! Reading is lenient where peers need it, and bounded by [`Limits`]; writing is strict DER. What is signed is kept
+//! as the bytes that came and never encoded anew. BER is turned into DER by [`normalize()`] before anything else reads
+//! it. This layer knows no keys, no policy and no HTTP.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::as_conversions, clippy::arithmetic_side_effects)
+)]
+
+pub mod algorithm;
+pub mod attributes;
+pub mod capabilities;
+pub mod certificate;
+pub mod certs_only;
+pub mod enveloped_data;
+pub mod extension;
+pub mod limits;
+pub mod name;
+pub mod normalize;
+pub mod oid;
+pub mod pkcs10;
+pub mod public_key;
+pub mod selector;
+pub mod signed_data;
+pub(crate) mod tlv;
+
+pub use algorithm::{AlgorithmIdentifier, ContentEncryption, Digest, KeyTransport, SignatureScheme};
+pub use attributes::{
+    FailInfo, MessageType, Nonce, PkiStatus, SignedAttributes, SignedAttributesDraft, TransactionId,
+};
+pub use capabilities::{Capabilities, Capability};
+pub use certificate::{Certificate, TbsCertificateDraft, assemble};
+pub use certs_only::{CertsOnly, ca_certificates};
+pub use enveloped_data::{EnvelopedData, EnvelopedDataDraft, KeyTransRecipientInfo, RecipientInfo};
+pub use extension::{Extension, Extensions, ExtensionsBuilder, GeneralName, KeyUsage, subject_alt_names};
+pub use limits::Limits;
+pub use name::{DistinguishedName, Name};
+pub use normalize::normalize;
+pub use oid::Oid;
+pub use pkcs10::{CertificationRequest, CertificationRequestInfoDraft};
+pub use public_key::{RsaPublicKey, SubjectPublicKeyInfo};
+pub use selector::{CertificateSelector, IssuerAndSerialNumber, IssuerAndSubject};
+pub use signed_data::{CertificateSet, SignedData, SignedDataDraft, SignerInfo};

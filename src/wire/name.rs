@@ -1,0 +1,778 @@
+//! Distinguished names: reading, showing and comparing them, and making them from text.
+
+use super::attributes::is_printable_string;
+use super::limits::Limits;
+use super::normalize::Header;
+use super::oid::Oid;
+use super::tlv::{self, Reader, Writer};
+use crate::error::{ApiMisuse, Error, InvalidMessage, Limit};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Write as _};
+use core::str::FromStr;
+
+const NUMERIC_STRING: u8 = 0x12;
+const VISIBLE_STRING: u8 = 0x1A;
+
+/// Most relative distinguished names in a name.
+const MAX_RDNS: usize = Limits::DEFAULT.rdns;
+/// Most attributes in one relative distinguished name.
+const MAX_RDN_ATTRIBUTES: usize = 8;
+/// Longest attribute value, bytes.
+const MAX_VALUE: usize = 1024;
+/// Longest text that [`Name`] shows, characters.
+const MAX_SHOWN: usize = 512;
+
+/// The keywords of RFC 4514 section 3 and others in use, in capitals; the first of a type is the one shown.
+const KEYWORDS: [(&str, Oid<'static>); 20] = [
+    ("CN", Oid::COMMON_NAME),
+    ("C", Oid::COUNTRY_NAME),
+    ("ST", Oid::STATE_OR_PROVINCE_NAME),
+    ("S", Oid::STATE_OR_PROVINCE_NAME),
+    ("L", Oid::LOCALITY_NAME),
+    ("STREET", Oid::STREET_ADDRESS),
+    ("O", Oid::ORGANIZATION_NAME),
+    ("OU", Oid::ORGANIZATIONAL_UNIT_NAME),
+    ("DC", Oid::DOMAIN_COMPONENT),
+    ("UID", Oid::USER_ID),
+    ("serialNumber", Oid::SERIAL_NUMBER),
+    ("emailAddress", Oid::EMAIL_ADDRESS),
+    ("E", Oid::EMAIL_ADDRESS),
+    ("SN", Oid::SURNAME),
+    ("surname", Oid::SURNAME),
+    ("GN", Oid::GIVEN_NAME),
+    ("givenName", Oid::GIVEN_NAME),
+    ("title", Oid::TITLE),
+    ("unstructuredName", Oid::UNSTRUCTURED_NAME),
+    ("unstructuredAddress", Oid::UNSTRUCTURED_ADDRESS),
+];
+
+/// A distinguished name, as it stands in a certificate or a message (RFC 5280 section 4.1.2.4).
+///
+/// ```text
+/// Name                       ::=  SEQUENCE OF RelativeDistinguishedName
+/// RelativeDistinguishedName  ::=  SET SIZE (1..MAX) OF AttributeTypeAndValue
+/// AttributeTypeAndValue      ::=  SEQUENCE {
+///     type   OBJECT IDENTIFIER,
+///     value  ANY }
+/// ```
+///
+/// Two are equal when their bytes are; [`Self::matches`] compares what they say. Shown as text it has the order of the
+/// encoding, is safe for logs (control characters and invisible ones are escaped) and is cut after 512 characters; it
+/// is for people, not for comparing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Name<'a>(&'a [u8]);
+
+impl<'a> Name<'a> {
+    /// Reads one that fills `der`. [`InvalidMessage::Name`] when it is not one; [`Limit::Name`] for more than 32
+    /// relative distinguished names, more than 8 attributes in one of them, or a value longer than 1024 bytes. The
+    /// string types and the characters are not checked.
+    pub fn parse(der: &'a [u8]) -> Result<Self, Error> {
+        match check(der) {
+            Err(error @ Error::TooLarge(_)) => Err(error),
+            Err(_) => Err(InvalidMessage::Name.into()),
+            Ok(()) => Ok(Self(der)),
+        }
+    }
+
+    /// The whole SEQUENCE.
+    pub fn as_der(&self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Whether it has no attribute at all.
+    pub fn is_empty(&self) -> bool {
+        self.rdns().next().is_none()
+    }
+
+    /// The attributes of all relative distinguished names, in the order of the encoding.
+    pub fn attributes(&self) -> impl Iterator<Item = AttributeTypeAndValue<'a>> + use<'a> {
+        self.rdns().flat_map(attributes)
+    }
+
+    /// The text of the last `commonName`, which is the most specific one. `None` without one, and when it is no text.
+    pub fn common_name(&self) -> Option<String> {
+        self.attributes().filter(|attribute| attribute.oid == Oid::COMMON_NAME).last()?.text()
+    }
+
+    /// Whether both say the same (RFC 5280 section 7.1): the same relative distinguished names in the same order, the
+    /// values compared as text, whatever their string types, without regard to case and to the amount of white space.
+    /// Values that are no text are compared byte for byte.
+    pub fn matches(&self, other: &Name<'_>) -> bool {
+        if self.0 == other.0 {
+            return true;
+        }
+        let (mut own, mut others) = (self.rdns(), other.rdns());
+        loop {
+            match (own.next(), others.next()) {
+                (None, None) => return true,
+                (Some(one), Some(other)) if rdns_match(&one, &other) => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// The contents of the relative distinguished names.
+    fn rdns(&self) -> impl Iterator<Item = Reader<'a>> + use<'a> {
+        let mut reader = Reader::new(self.0).and_then(|mut reader| reader.enter(tlv::SEQUENCE)).ok();
+        core::iter::from_fn(move || reader.as_mut()?.enter(tlv::SET).ok())
+    }
+}
+
+/// Whether `der` is a Name within bounds.
+fn check(der: &[u8]) -> Result<(), Error> {
+    let mut outer = Reader::new(der)?;
+    let mut name = outer.enter(tlv::SEQUENCE)?;
+    outer.finish()?;
+    let mut rdns = 0_usize;
+    while !name.is_empty() {
+        let mut rdn = name.enter(tlv::SET)?;
+        let mut attributes = 0_usize;
+        loop {
+            let attribute = AttributeTypeAndValue::read(&mut rdn)?;
+            attributes = attributes.saturating_add(1);
+            if attributes > MAX_RDN_ATTRIBUTES || attribute.value.len() > MAX_VALUE {
+                return Err(Limit::Name.into());
+            }
+            if rdn.is_empty() {
+                break;
+            }
+        }
+        rdns = rdns.saturating_add(1);
+        if rdns > MAX_RDNS {
+            return Err(Limit::Name.into());
+        }
+    }
+    Ok(())
+}
+
+fn attributes<'a>(mut rdn: Reader<'a>) -> impl Iterator<Item = AttributeTypeAndValue<'a>> + use<'a> {
+    core::iter::from_fn(move || AttributeTypeAndValue::read(&mut rdn).ok())
+}
+
+/// Whether each attribute of one is in the other, and the other way round: a SET has no order.
+fn rdns_match(one: &Reader<'_>, other: &Reader<'_>) -> bool {
+    let covers = |one: &Reader<'_>, other: &Reader<'_>| {
+        attributes(one.clone())
+            .all(|item| attributes(other.clone()).any(|candidate| item.matches(&candidate)))
+    };
+    attributes(one.clone()).count() == attributes(other.clone()).count()
+        && covers(one, other)
+        && covers(other, one)
+}
+
+/// One attribute of a [`Name`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttributeTypeAndValue<'a> {
+    /// Which attribute it is.
+    pub oid: Oid<'a>,
+    /// The identifier octet of the value, which tells its string type.
+    pub tag: u8,
+    /// The contents octets of the value.
+    pub value: &'a [u8],
+}
+
+impl<'a> AttributeTypeAndValue<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Error> {
+        let mut fields = reader.enter(tlv::SEQUENCE)?;
+        let oid = Oid::new(fields.expect(tlv::OBJECT_IDENTIFIER)?.value);
+        // UniversalString is a tag that the reader of `der` does not know.
+        let mut rest = fields.rest();
+        let header = Header::read(&mut rest)?;
+        let value = header.contents(&mut rest)?;
+        if header.is_der && rest.is_empty() {
+            Ok(Self { oid, tag: header.tag, value })
+        } else {
+            Err(InvalidMessage::Name.into())
+        }
+    }
+
+    /// The value as text; `None` when it is of another type than a string, or its bytes are not of that type.
+    pub fn text(&self) -> Option<String> {
+        decode_text(self.tag, self.value)
+    }
+
+    fn matches(&self, other: &AttributeTypeAndValue<'_>) -> bool {
+        self.oid == other.oid
+            && match (self.text(), other.text()) {
+                (Some(one), Some(other)) => folded(&one) == folded(&other),
+                (None, None) => (self.tag, self.value) == (other.tag, other.value),
+                _ => false,
+            }
+    }
+}
+
+/// The text without regard to case and to the amount of white space (RFC 4518 sections 2.2 and 2.6.1, as far as
+/// deployed names need it).
+fn folded(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !folded.is_empty() {
+            folded.push(' ');
+        }
+        folded.extend(word.chars().flat_map(char::to_lowercase));
+    }
+    folded
+}
+
+/// The text of a string of one of the types of `DirectoryString`, or IA5String, NumericString, VisibleString; `None`
+/// for other types and for bytes that are not of the type. TeletexString is read as Latin-1, which is what is found in
+/// it; PrintableString may hold any ASCII.
+pub(crate) fn decode_text(tag: u8, value: &[u8]) -> Option<String> {
+    match tag {
+        tlv::UTF8_STRING => core::str::from_utf8(value).ok().map(String::from),
+        tlv::PRINTABLE_STRING | tlv::IA5_STRING | NUMERIC_STRING | VISIBLE_STRING => {
+            core::str::from_utf8(value).ok().filter(|text| text.is_ascii()).map(String::from)
+        }
+        tlv::TELETEX_STRING => Some(value.iter().copied().map(char::from).collect()),
+        tlv::BMP_STRING => {
+            let (units, rest) = value.as_chunks();
+            let units = units.iter().copied().map(u16::from_be_bytes);
+            let text = char::decode_utf16(units).collect::<Result<String, _>>().ok();
+            text.filter(|_| rest.is_empty())
+        }
+        tlv::UNIVERSAL_STRING => {
+            let (units, rest) = value.as_chunks();
+            let text = units.iter().map(|unit| char::from_u32(u32::from_be_bytes(*unit))).collect();
+            Option::filter(text, |_: &String| rest.is_empty())
+        }
+        _ => None,
+    }
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = Shown { f, left: MAX_SHOWN };
+        match show(*self, &mut shown) {
+            // The writer refused because it is full, not because of `f`.
+            Err(fmt::Error) if shown.left == 0 => shown.f.write_str("..."),
+            result => result,
+        }
+    }
+}
+
+impl fmt::Debug for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({self})")
+    }
+}
+
+/// Passes on so many characters and then fails.
+struct Shown<'f, 'b> {
+    f: &'f mut fmt::Formatter<'b>,
+    left: usize,
+}
+
+impl fmt::Write for Shown<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
+            self.f.write_char(character)?;
+        }
+        Ok(())
+    }
+}
+
+fn show(name: Name<'_>, out: &mut Shown<'_, '_>) -> fmt::Result {
+    for (rdn_index, rdn) in name.rdns().enumerate() {
+        for (index, attribute) in attributes(rdn).enumerate() {
+            out.write_str(match (rdn_index, index) {
+                (0, 0) => "",
+                (_, 0) => ", ",
+                _ => "+",
+            })?;
+            match KEYWORDS.iter().find(|(_, oid)| *oid == attribute.oid) {
+                Some((keyword, _)) => write!(out, "{keyword}=")?,
+                None => write!(out, "{}=", attribute.oid)?,
+            }
+            match attribute.text() {
+                Some(text) => show_text(&text, out)?,
+                None => {
+                    write!(out, "#{:02X}..", attribute.tag)?;
+                    attribute.value.iter().try_for_each(|byte| write!(out, "{byte:02X}"))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Escapes as RFC 4514 section 2.4 has it, and what would not be seen or would break a line of a log.
+fn show_text(text: &str, out: &mut Shown<'_, '_>) -> fmt::Result {
+    let last = text.chars().count().saturating_sub(1);
+    for (index, character) in text.chars().enumerate() {
+        match character {
+            ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=' => write!(out, "\\{character}")?,
+            '#' if index == 0 => out.write_str("\\#")?,
+            ' ' if index == 0 || index == last => out.write_str("\\ ")?,
+            _ if is_unseen(character) => {
+                let mut bytes = [0; 4];
+                character.encode_utf8(&mut bytes).bytes().try_for_each(|byte| write!(out, "\\{byte:02X}"))?;
+            }
+            _ => out.write_char(character)?,
+        }
+    }
+    Ok(())
+}
+
+/// Control characters, and those that change the direction of text or take no space.
+fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// A distinguished name of its own, for the subject of a request.
+///
+/// From text, it takes the attributes in the order in which they are written: `"C=DE, O=Example, CN=dev1"`. A comma
+/// separates relative distinguished names, `+` the attributes of one. Types are CN, C, ST, L, STREET, O, OU, DC, UID,
+/// serialNumber, emailAddress or E, SN, GN, title, unstructuredName, unstructuredAddress, in any case, or dotted object
+/// identifiers. In a value, a backslash takes the next character as it is, or two hexadecimal digits as a byte of UTF-8
+/// (RFC 4514 section 2.4); a value may stand in quotes. Empty text is the empty name.
+///
+/// Values become PrintableString where that can hold them, else UTF8String; DC, emailAddress and unstructuredName
+/// become IA5String.
+///
+/// ```
+/// # fn main() -> Result<(), scep::Error> {
+/// use scep::wire::DistinguishedName;
+///
+/// let name: DistinguishedName = r#"c=DE, O="Example, Inc.", CN=dev\+1"#.parse()?;
+/// assert_eq!(name.to_string(), r"C=DE, O=Example\, Inc., CN=dev\+1");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct DistinguishedName(Vec<u8>);
+
+impl DistinguishedName {
+    /// Copies a `Name`. Fails as [`Name::parse`] does.
+    pub fn from_der(der: &[u8]) -> Result<Self, Error> {
+        Name::parse(der).map(|name| Self(name.as_der().to_vec()))
+    }
+
+    /// The DER `Name`.
+    pub fn as_der(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// A view of it.
+    pub fn name(&self) -> Name<'_> {
+        Name(&self.0)
+    }
+}
+
+impl fmt::Display for DistinguishedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name().fmt(f)
+    }
+}
+
+impl fmt::Debug for DistinguishedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DistinguishedName({self})")
+    }
+}
+
+impl From<Name<'_>> for DistinguishedName {
+    fn from(name: Name<'_>) -> Self {
+        Self(name.as_der().to_vec())
+    }
+}
+
+impl FromStr for DistinguishedName {
+    type Err = Error;
+
+    /// [`ApiMisuse::SubjectText`] for unknown types, empty values, control characters, a country that is not two
+    /// letters, other than ASCII where only ASCII can go, and more or longer attributes than [`Name::parse`] takes.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let der = encode(text).ok_or(ApiMisuse::SubjectText)?;
+        Self::from_der(&der).map_err(|_| ApiMisuse::SubjectText.into())
+    }
+}
+
+/// What ends a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Attribute,
+    Rdn,
+    Name,
+}
+
+fn encode(text: &str) -> Option<Vec<u8>> {
+    let mut rest = text.trim_start();
+    let mut name = Writer::new();
+    let mut rdn = Vec::new();
+    let mut end = if rest.is_empty() { End::Name } else { End::Rdn };
+    while end != End::Name {
+        let (keyword, after) = rest.split_once('=')?;
+        let (value, after, ended_by) = take_value(after)?;
+        rdn.push(encode_attribute(keyword.trim(), &value)?);
+        (rest, end) = (after, ended_by);
+        if end != End::Attribute {
+            // DER sorts the elements of a SET OF (X.690 section 11.6).
+            rdn.sort();
+            name.tlv(tlv::SET, &rdn.concat());
+            rdn.clear();
+        }
+    }
+    let mut writer = Writer::new();
+    writer.tlv(tlv::SEQUENCE, &name.finish());
+    Some(writer.finish())
+}
+
+/// The value at the front of `text`, what follows it, and what ended it.
+fn take_value(text: &str) -> Option<(String, &str, End)> {
+    let text = text.trim_start();
+    let (value, rest) = match text.strip_prefix('"') {
+        Some(quoted) => {
+            let (value, rest) = unescape(quoted, &['"'])?;
+            (value, rest.strip_prefix('"')?.trim_start())
+        }
+        // A value in hexadecimal is a form of RFC 4514 that nobody writes by hand.
+        None if text.starts_with('#') => return None,
+        None => unescape(text, &[',', '+', ';', '"', '<', '>'])?,
+    };
+    let mut characters = rest.chars();
+    let end = match characters.next() {
+        None => End::Name,
+        Some(',') => End::Rdn,
+        Some('+') => End::Attribute,
+        Some(_) => return None,
+    };
+    Some((value, characters.as_str(), end))
+}
+
+/// Reads up to one of `stops` or the end. White space at the end is dropped unless it is escaped or before a quote.
+fn unescape<'a>(text: &'a str, stops: &[char]) -> Option<(String, &'a str)> {
+    let mut bytes = Vec::new();
+    let mut kept = 0;
+    let mut rest = text;
+    while let Some(character) = rest.chars().next().filter(|character| !stops.contains(character)) {
+        rest = rest.get(character.len_utf8()..)?;
+        let escaped = character == '\\';
+        if escaped && let Some(byte) = rest.get(..2).and_then(hexadecimal) {
+            bytes.push(byte);
+            rest = rest.get(2..)?;
+        } else {
+            let character = if escaped { rest.chars().next()? } else { character };
+            bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            rest = if escaped { rest.get(character.len_utf8()..)? } else { rest };
+        }
+        if escaped || character != ' ' {
+            kept = bytes.len();
+        }
+    }
+    if stops != ['"'] {
+        bytes.truncate(kept);
+    }
+    Some((String::from_utf8(bytes).ok()?, rest))
+}
+
+fn hexadecimal(digits: &str) -> Option<u8> {
+    u8::from_str_radix(digits, 16).ok().filter(|_| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}
+
+fn encode_attribute(keyword: &str, value: &str) -> Option<Vec<u8>> {
+    if value.is_empty() || value.chars().any(char::is_control) {
+        return None;
+    }
+    let known = KEYWORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(keyword));
+    let oid = match known {
+        Some((_, oid)) => oid.as_bytes().to_vec(),
+        None => encode_oid(keyword)?,
+    };
+    let printable = is_printable_string(value.as_bytes());
+    let tag = match Oid::new(&oid) {
+        Oid::COUNTRY_NAME => {
+            let letters = value.len() == 2 && value.bytes().all(|letter| letter.is_ascii_alphabetic());
+            letters.then_some(tlv::PRINTABLE_STRING)?
+        }
+        Oid::SERIAL_NUMBER => printable.then_some(tlv::PRINTABLE_STRING)?,
+        Oid::DOMAIN_COMPONENT | Oid::EMAIL_ADDRESS | Oid::UNSTRUCTURED_NAME => {
+            value.is_ascii().then_some(tlv::IA5_STRING)?
+        }
+        _ if printable => tlv::PRINTABLE_STRING,
+        _ => tlv::UTF8_STRING,
+    };
+    let mut writer = Writer::new();
+    writer.nested(tlv::SEQUENCE, |writer| {
+        writer.tlv(tlv::OBJECT_IDENTIFIER, &oid);
+        writer.tlv(tag, value.as_bytes());
+    });
+    Some(writer.finish())
+}
+
+/// The contents octets of an object identifier in dotted decimal, with or without `OID.` in front.
+fn encode_oid(dotted: &str) -> Option<Vec<u8>> {
+    let dotted = match dotted.get(..4) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("OID.") => dotted.get(4..)?,
+        _ => dotted,
+    };
+    let mut arcs = dotted.split('.').map(|arc| {
+        let digits = !arc.is_empty() && arc.bytes().all(|digit| digit.is_ascii_digit());
+        arc.parse::<u64>().ok().filter(|_| digits)
+    });
+    let (root, second) = (arcs.next()??, arcs.next()??);
+    if root > 2 || (root < 2 && second > 39) {
+        return None;
+    }
+    let first = root.checked_mul(40)?.checked_add(second)?;
+    let mut octets = Vec::new();
+    for arc in core::iter::once(Some(first)).chain(arcs) {
+        let arc = arc?;
+        // Seven bits an octet, the most significant first; all but the last have the top bit set.
+        for shift in (0..u64::BITS).step_by(7).rev() {
+            let shifted = arc.checked_shr(shift)?;
+            if shifted > 0 || shift == 0 {
+                let more = if shift == 0 { 0 } else { 0x80 };
+                octets.push(u8::try_from(shifted & 0x7F).ok()? | more);
+            }
+        }
+    }
+    Some(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::ToString;
+
+    const CN: &[u8] = &[0x55, 4, 3];
+
+    /// A name with one attribute in each relative distinguished name.
+    fn name(attributes: &[(&[u8], u8, &[u8])]) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.nested(tlv::SEQUENCE, |writer| {
+            for (oid, tag, value) in attributes {
+                writer.nested(tlv::SET, |writer| {
+                    writer.nested(tlv::SEQUENCE, |writer| {
+                        writer.tlv(tlv::OBJECT_IDENTIFIER, oid);
+                        writer.tlv(*tag, value);
+                    });
+                });
+            }
+        });
+        writer.finish()
+    }
+
+    fn common_name(tag: u8, value: &[u8]) -> Vec<u8> {
+        name(&[(CN, tag, value)])
+    }
+
+    fn shown(tag: u8, value: &[u8]) -> String {
+        Name::parse(&common_name(tag, value)).unwrap().to_string()
+    }
+
+    fn made(text: &str) -> DistinguishedName {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    // X-4: Printable where possible, UTF8 else; the order as written.
+    #[test]
+    fn text_becomes_der_in_the_order_written() {
+        let expected = name(&[
+            (Oid::COUNTRY_NAME.as_bytes(), tlv::PRINTABLE_STRING, b"DE"),
+            (Oid::ORGANIZATION_NAME.as_bytes(), tlv::UTF8_STRING, "Exämple".as_bytes()),
+            (Oid::DOMAIN_COMPONENT.as_bytes(), tlv::IA5_STRING, b"example"),
+            (&[0x88, 0x37, 0x03], tlv::UTF8_STRING, b"a_b"),
+            (CN, tlv::PRINTABLE_STRING, b"dev1"),
+        ]);
+        let text = " c=DE , O = Exämple,dc=example,2.999.3=a_b, CN=dev1 ";
+        assert_eq!(made(text).as_der(), expected);
+        assert_eq!(made(text).to_string(), "C=DE, O=Exämple, DC=example, 2.999.3=a_b, CN=dev1");
+        assert_eq!(made("").as_der(), [0x30, 0]);
+        assert!(made("  ").name().is_empty());
+    }
+
+    #[test]
+    fn escapes_and_quotes_are_read_and_shown_again() {
+        for (text, value) in [
+            (r"CN=a\, b\+c\=d", "a, b+c=d"),
+            (r#"CN="a, b+c=d ""#, "a, b+c=d "),
+            (r#"CN="say \"hi\"" "#, "say \"hi\""),
+            (r"CN=\ a b\  ", " a b "),
+            (r"CN=\#1", "#1"),
+            (r"CN=M\C3\BCller", "Müller"),
+            (r"CN=back\\slash", r"back\slash"),
+            ("CN=a=b", "a=b"),
+        ] {
+            let name = made(text);
+            assert_eq!(name.name().common_name().unwrap(), value, "{text}");
+            assert_eq!(made(&name.to_string()), name, "{text}");
+        }
+    }
+
+    #[test]
+    fn attributes_of_one_rdn_are_sorted() {
+        let name = made("OU=a + CN=b, O=x");
+        assert_eq!(name, made("CN=b+OU=a,O=x"));
+        assert_eq!(name.to_string(), "CN=b+OU=a, O=x");
+        assert_eq!(name.name().rdns().count(), 2);
+    }
+
+    #[test]
+    fn text_that_is_no_name_is_refused() {
+        for text in [
+            "dev1",
+            "CN",
+            "CN=",
+            "CN=a,",
+            ",CN=a",
+            "CN=a,,O=b",
+            "CN=a+",
+            "XY=a",
+            "=a",
+            "CN=a\nb",
+            "CN=a\\00b",
+            "C=DEU",
+            "C=1A",
+            "DC=ä",
+            "serialNumber=a_b",
+            "CN=#0500",
+            "CN=\"a",
+            "CN=\"a\"b",
+            "CN=a\\",
+            "CN=\\C3",
+            "CN=a;O=b",
+            "CN=a<b",
+            "1=a",
+            "3.1=a",
+            "1.40=a",
+            "1.2.=a",
+            "1.2.+3=a",
+            "1.2.99999999999999999999=a",
+        ] {
+            let error = text.parse::<DistinguishedName>();
+            assert_eq!(error, Err(ApiMisuse::SubjectText.into()), "{text}");
+        }
+        assert!(format!("CN={}", "x".repeat(1025)).parse::<DistinguishedName>().is_err());
+        assert!("O=x,".repeat(32).parse::<DistinguishedName>().is_err());
+        assert!(format!("{}CN=x", "O=x,".repeat(32)).parse::<DistinguishedName>().is_err());
+        assert!(format!("{}CN=x", "O=x,".repeat(31)).parse::<DistinguishedName>().is_ok());
+    }
+
+    #[test]
+    fn every_string_type_is_read() {
+        for (tag, value) in [
+            (tlv::UTF8_STRING, "Mü".as_bytes()),
+            (tlv::TELETEX_STRING, &[b'M', 0xFC]),
+            (tlv::BMP_STRING, &[0, b'M', 0, 0xFC]),
+            (tlv::UNIVERSAL_STRING, &[0, 0, 0, b'M', 0, 0, 0, 0xFC]),
+        ] {
+            assert_eq!(Name::parse(&common_name(tag, value)).unwrap().common_name().unwrap(), "Mü");
+        }
+        for tag in [tlv::PRINTABLE_STRING, tlv::IA5_STRING, NUMERIC_STRING, VISIBLE_STRING] {
+            assert_eq!(decode_text(tag, b"1@_").unwrap(), "1@_");
+            assert_eq!(decode_text(tag, &[0xFC]), None);
+        }
+        for (tag, value) in [
+            (tlv::UTF8_STRING, &[0xFF][..]),
+            (tlv::BMP_STRING, &[0, b'M', 0]),
+            (tlv::BMP_STRING, &[0xD8, 0]),
+            (tlv::UNIVERSAL_STRING, &[0, 0x11, 0, 0]),
+            (tlv::UNIVERSAL_STRING, &[0, 0, 0]),
+            (tlv::BIT_STRING, &[0]),
+        ] {
+            assert_eq!(decode_text(tag, value), None, "{tag:02X}");
+        }
+    }
+
+    #[test]
+    fn names_match_whatever_their_string_types_case_and_spaces() {
+        let one = common_name(tlv::PRINTABLE_STRING, b"Example  CA");
+        for (tag, value) in [
+            (tlv::UTF8_STRING, &b" example ca "[..]),
+            (tlv::TELETEX_STRING, b"EXAMPLE CA"),
+            (
+                tlv::BMP_STRING,
+                &[0, b'e', 0, b'x', 0, b'a', 0, b'm', 0, b'p', 0, b'l', 0, b'e', 0, b' ', 0, b'C', 0, b'A'],
+            ),
+        ] {
+            let other = common_name(tag, value);
+            let (one, other) = (Name::parse(&one).unwrap(), Name::parse(&other).unwrap());
+            assert!(one.matches(&other) && other.matches(&one));
+            assert_ne!(one, other);
+        }
+    }
+
+    // T21
+    #[test]
+    fn other_names_do_not_match() {
+        let name = made("C=DE, O=Example, CN=dev1");
+        for other in [
+            "C=DE, O=Example, CN=dev2",
+            "C=DE, CN=dev1, O=Example",
+            "C=DE, O=Example",
+            "C=DE, O=Example, CN=dev1, CN=dev1",
+            "C=DE, O=Example+CN=dev1",
+            "C=DE, O=Exam ple, CN=dev1",
+            "",
+        ] {
+            assert!(!name.name().matches(&made(other).name()), "{other}");
+            assert!(!made(other).name().matches(&name.name()), "{other}");
+        }
+        assert!(!made("CN=a+CN=A").name().matches(&made("CN=a+CN=b").name()));
+        assert!(!made("CN=a+CN=b").name().matches(&made("CN=a+CN=A").name()));
+        // Values that are no text are compared as bytes.
+        let (one, other) = (common_name(tlv::BIT_STRING, &[0, 1]), common_name(tlv::BIT_STRING, &[0, 2]));
+        assert!(!Name::parse(&one).unwrap().matches(&Name::parse(&other).unwrap()));
+    }
+
+    // T50
+    #[test]
+    fn control_characters_and_invisible_ones_are_escaped() {
+        assert_eq!(shown(tlv::UTF8_STRING, b"a\r\nb\0"), r"CN=a\0D\0Ab\00");
+        assert_eq!(shown(tlv::UTF8_STRING, "a\u{202E}b".as_bytes()), r"CN=a\E2\80\AEb");
+        assert_eq!(shown(tlv::IA5_STRING, b"\x1B[31m"), r"CN=\1B[31m");
+        assert_eq!(shown(tlv::UTF8_STRING, &[0xFF, 0x0A]), "CN=#0C..FF0A");
+        assert_eq!(shown(tlv::UTF8_STRING, "  ".as_bytes()), r"CN=\ \ ");
+    }
+
+    #[test]
+    fn what_is_shown_is_bounded() {
+        assert_eq!(shown(tlv::UTF8_STRING, "ä".repeat(500).as_bytes()).chars().count(), 503);
+        let long = shown(tlv::UTF8_STRING, "ä".repeat(512).as_bytes());
+        assert_eq!(long.chars().count(), 515);
+        assert!(long.ends_with("ä..."));
+    }
+
+    #[test]
+    fn the_last_common_name_counts() {
+        assert_eq!(made("CN=a, O=x, CN=b").name().common_name().unwrap(), "b");
+        assert_eq!(made("O=x").name().common_name(), None);
+    }
+
+    #[test]
+    fn bytes_that_are_no_name_are_refused() {
+        let wrong = Err(InvalidMessage::Name.into());
+        for der in [
+            &[][..],
+            &[0x31, 0],
+            &[0x30, 0, 0],
+            &[0x30, 2, 0x31, 0],
+            &[0x30, 2, 0x30, 0],
+            &[0x30, 4, 0x31, 2, 0x30, 0],
+            &[0x30, 7, 0x31, 5, 0x30, 3, 6, 1, 0x55],
+            &[0x30, 10, 0x31, 8, 0x30, 6, 6, 1, 0x55, 0x0C, 0x81, 0],
+            &[0x30, 11, 0x31, 9, 0x30, 7, 6, 1, 0x55, 0x0C, 0, 0x0C, 0],
+        ] {
+            assert_eq!(Name::parse(der), wrong, "{der:02X?}");
+        }
+    }
+
+    // T39
+    #[test]
+    fn names_are_bounded() {
+        let parse = |attributes: &[(&[u8], u8, &[u8])]| Name::parse(&name(attributes)).map(|_| ());
+        let attribute: (&[u8], u8, &[u8]) = (CN, tlv::UTF8_STRING, b"x");
+        assert_eq!(parse(&[attribute; 32]), Ok(()));
+        assert_eq!(parse(&[attribute; 33]), Err(Limit::Name.into()));
+        assert_eq!(parse(&[(CN, tlv::UTF8_STRING, &[b'x'; 1024])]), Ok(()));
+        assert_eq!(parse(&[(CN, tlv::UTF8_STRING, &[b'x'; 1025])]), Err(Limit::Name.into()));
+        let many = ["CN=x"; 9].join("+");
+        assert!(many.parse::<DistinguishedName>().is_err());
+    }
+}

@@ -1,0 +1,223 @@
+//! Reading and writing tag-length-value triples (X.690), on top of `der`'s reader.
+
+use crate::error::{Error, InvalidMessage};
+use alloc::vec::Vec;
+use core::ops::Range;
+use der::{Decode as _, Length, Reader as _, SliceReader};
+
+pub(crate) const BOOLEAN: u8 = 0x01;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const NULL: u8 = 0x05;
+pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(crate) const UTF8_STRING: u8 = 0x0C;
+pub(crate) const PRINTABLE_STRING: u8 = 0x13;
+pub(crate) const TELETEX_STRING: u8 = 0x14;
+pub(crate) const IA5_STRING: u8 = 0x16;
+pub(crate) const UTC_TIME: u8 = 0x17;
+pub(crate) const GENERALIZED_TIME: u8 = 0x18;
+pub(crate) const UNIVERSAL_STRING: u8 = 0x1C;
+pub(crate) const BMP_STRING: u8 = 0x1E;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const SET: u8 = 0x31;
+
+/// Context-specific tag `[number]`, constructed. Numbers above 30 do not occur in this crate.
+pub(crate) const fn context(number: u8) -> u8 {
+    0xA0 | number
+}
+
+/// Context-specific tag `[number]`, primitive.
+pub(crate) const fn context_primitive(number: u8) -> u8 {
+    0x80 | number
+}
+
+/// One element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tlv<'a> {
+    /// The first identifier octet.
+    pub(crate) tag: u8,
+    /// The contents octets.
+    pub(crate) value: &'a [u8],
+    /// Header and contents.
+    pub(crate) raw: &'a [u8],
+}
+
+impl<'a> Tlv<'a> {
+    /// Reads one element that fills `der`.
+    pub(crate) fn parse(der: &'a [u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(der)?;
+        let tlv = reader.any()?;
+        reader.finish()?;
+        Ok(tlv)
+    }
+
+    /// A reader over the contents.
+    pub(crate) fn reader(&self) -> Result<Reader<'a>, Error> {
+        Reader::new(self.value)
+    }
+}
+
+/// Reads elements one after the other. Lengths are definite and minimal, as DER has them.
+#[derive(Clone)]
+pub(crate) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(der: &'a [u8]) -> Result<Self, Error> {
+        Ok(Self { rest: der })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// What has not been read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The next element, whatever it is. Tag 0 and tag numbers above 30 do not occur.
+    pub(crate) fn any(&mut self) -> Result<Tlv<'a>, Error> {
+        // Not `der::Header`, which refuses UniversalString and other universal types that it has no name for.
+        let (&tag, after_tag) = self.rest.split_first().ok_or(InvalidMessage::Der)?;
+        if tag == 0 || tag & 0x1F == 0x1F {
+            return Err(InvalidMessage::Der.into());
+        }
+        let mut reader = SliceReader::new(after_tag).map_err(|_| InvalidMessage::Der)?;
+        let length = Length::decode(&mut reader).map_err(|_| InvalidMessage::Der)?;
+        let value = reader.read_slice(length).map_err(|_| InvalidMessage::Der)?;
+        let left = usize::try_from(reader.remaining_len()).map_err(|_| InvalidMessage::Der)?;
+        let end = self.rest.len().checked_sub(left).ok_or(InvalidMessage::Der)?;
+        let (raw, rest) = self.rest.split_at_checked(end).ok_or(InvalidMessage::Der)?;
+        self.rest = rest;
+        Ok(Tlv { tag, value, raw })
+    }
+
+    /// The next element, which must have this tag.
+    pub(crate) fn expect(&mut self, tag: u8) -> Result<Tlv<'a>, Error> {
+        let tlv = self.any()?;
+        if tlv.tag == tag { Ok(tlv) } else { Err(InvalidMessage::Der.into()) }
+    }
+
+    /// The next element if it has this tag.
+    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Tlv<'a>>, Error> {
+        if self.rest.first() == Some(&tag) { self.any().map(Some) } else { Ok(None) }
+    }
+
+    /// The contents of the next element, as a reader.
+    pub(crate) fn enter(&mut self, tag: u8) -> Result<Self, Error> {
+        self.expect(tag)?.reader()
+    }
+
+    /// Nothing may be left.
+    pub(crate) fn finish(self) -> Result<(), Error> {
+        if self.is_empty() { Ok(()) } else { Err(InvalidMessage::TrailingData.into()) }
+    }
+}
+
+/// Writes DER into a growing buffer.
+#[derive(Default)]
+pub(crate) struct Writer(Vec<u8>);
+
+impl Writer {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// An element with these contents.
+    pub(crate) fn tlv(&mut self, tag: u8, value: &[u8]) {
+        let (header, length) = header(tag, value.len());
+        self.0.extend(header.iter().take(length));
+        self.0.extend_from_slice(value);
+    }
+
+    /// An element whose contents `write` writes.
+    pub(crate) fn nested(&mut self, tag: u8, write: impl FnOnce(&mut Self)) {
+        let start = self.0.len();
+        write(self);
+        let (header, length) = header(tag, self.0.len().saturating_sub(start));
+        self.0.splice(start..start, header.into_iter().take(length));
+    }
+
+    /// Elements that are encoded already.
+    pub(crate) fn raw(&mut self, der: &[u8]) {
+        self.0.extend_from_slice(der);
+    }
+
+    pub(crate) fn finish(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+/// Identifier and length octets, and how many there are.
+fn header(tag: u8, length: usize) -> ([u8; 10], usize) {
+    let mut header = [0; 10];
+    let bytes = length.to_be_bytes();
+    let significant = bytes.iter().skip_while(|byte| **byte == 0);
+    let mut count = 1_usize;
+    let mut slots = header.iter_mut();
+    let mut push = |byte: u8| {
+        if let Some(slot) = slots.next() {
+            *slot = byte;
+        }
+    };
+    push(tag);
+    if length < 0x80 {
+        push(bytes.last().copied().unwrap_or_default());
+        count = count.saturating_add(1);
+    } else {
+        let octets = significant.clone().count();
+        push(0x80 | u8::try_from(octets).unwrap_or_default());
+        significant.for_each(|byte| push(*byte));
+        count = count.saturating_add(1).saturating_add(octets);
+    }
+    (header, count)
+}
+
+/// Where `inner` lies in `outer`, when it is a part of it: lets an owner of bytes remember a view without
+/// borrowing from itself.
+pub(crate) fn range_of(outer: &[u8], inner: &[u8]) -> Option<Range<usize>> {
+    let start = inner.as_ptr().addr().checked_sub(outer.as_ptr().addr())?;
+    let end = start.checked_add(inner.len())?;
+    (end <= outer.len()).then_some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn written_elements_are_read_back() {
+        for length in [0, 1, 127, 128, 255, 256, 65535, 65536] {
+            let mut writer = Writer::new();
+            writer.nested(SEQUENCE, |writer| writer.tlv(OCTET_STRING, &vec![7; length]));
+            let der = writer.finish();
+            let value = Tlv::parse(&der).unwrap().reader().unwrap().enter(OCTET_STRING).unwrap().rest();
+            assert_eq!(value, vec![7; length]);
+        }
+    }
+
+    // T38
+    #[test]
+    fn lengths_past_the_end_and_non_minimal_lengths_are_refused() {
+        for der in [
+            &[0x04, 0x05, 1][..],
+            &[0x04, 0x81, 0x01, 1],
+            &[0x04, 0x84, 0xFF, 0xFF, 0xFF, 0xFF],
+            &[0x30, 0x80],
+        ] {
+            assert_eq!(Tlv::parse(der), Err(InvalidMessage::Der.into()));
+        }
+        assert_eq!(Tlv::parse(&[0x05, 0x00, 0x00]), Err(InvalidMessage::TrailingData.into()));
+    }
+
+    #[test]
+    fn a_part_is_found_in_its_whole() {
+        let whole = [1, 2, 3, 4];
+        assert_eq!(range_of(&whole, &whole[1..3]), Some(1..3));
+        assert_eq!(range_of(&whole[1..3], &whole), None);
+    }
+}
