@@ -1,0 +1,173 @@
+//! The interface to cryptography: what a provider lists, and what a key's owner is asked for.
+//!
+//! The library does no arithmetic of its own. A [`Provider`] lists algorithms as `&'static dyn` values, so what an
+//! application does not list is dropped by the linker; private keys stay with their owner behind [`Signer`] and
+//! [`Decryptor`], or behind the jobs themselves ([`SignJob`], [`DecryptJob`]) where a call has to wait.
+
+pub mod keys;
+pub mod random;
+#[cfg(feature = "rustcrypto")]
+pub mod rustcrypto;
+pub mod secret;
+
+pub use keys::{DecryptJob, Decryptor, Purpose, Recipient, SignJob, Signature, Signer};
+pub use random::{Random, Rng};
+pub use secret::{ChallengePassword, ContentKey, Unwrapped};
+
+pub use crate::error::{KeyError, RngFailed};
+pub use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport, SignatureScheme};
+
+use crate::error::{ApiMisuse, Error, Unsupported};
+use crate::wire::public_key::SubjectPublicKeyInfo;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// A hash function.
+pub trait DigestAlgorithm: Send + Sync {
+    /// Which one it is.
+    fn id(&self) -> Digest;
+    /// The digest of the concatenation of `parts`.
+    fn digest(&self, parts: &[&[u8]]) -> DigestValue;
+}
+
+/// A block cipher in CBC mode, without padding: the library pads, and checks padding in constant time.
+pub trait ContentCipher: Send + Sync {
+    /// Which one it is.
+    fn id(&self) -> ContentEncryption;
+    /// Encrypts whole blocks in place. `key`, `iv` and `blocks` have the lengths that [`ContentEncryption`] states,
+    /// else [`ApiMisuse::Algorithm`].
+    fn encrypt(&self, key: &[u8], iv: &[u8], blocks: &mut [u8]) -> Result<(), Error>;
+    /// Decrypts whole blocks in place.
+    fn decrypt(&self, key: &[u8], iv: &[u8], blocks: &mut [u8]) -> Result<(), Error>;
+}
+
+/// Encryption of a content key to a public key (RFC 5652 section 6.2.1).
+pub trait KeyWrapper: Send + Sync {
+    /// Which one it is.
+    fn id(&self) -> KeyTransport;
+    /// Encrypts `key` for `recipient`. A public key out of bounds is refused before any arithmetic.
+    fn wrap(
+        &self,
+        recipient: &SubjectPublicKeyInfo<'_>,
+        key: &ContentKey,
+        rng: &mut Rng<'_>,
+    ) -> Result<Vec<u8>, Error>;
+}
+
+/// Verification of one kind of signature.
+pub trait Verifier: Send + Sync {
+    /// Which one it is.
+    fn scheme(&self) -> SignatureScheme;
+    /// Verifies `signature` over the concatenation of `parts`. A public key out of bounds is refused before any
+    /// arithmetic. Any fault of the signature is [`BadSignature::Signature`](crate::error::BadSignature::Signature).
+    fn verify(
+        &self,
+        signer: &SubjectPublicKeyInfo<'_>,
+        parts: &[&[u8]],
+        signature: &[u8],
+    ) -> Result<(), Error>;
+}
+
+/// The algorithms that an application wants, each list in order of preference.
+#[derive(Clone, Copy)]
+pub struct Provider {
+    /// Hash functions. SHA-256 is needed.
+    pub digests: &'static [&'static dyn DigestAlgorithm],
+    /// Content ciphers, for reading and for writing.
+    pub ciphers: &'static [&'static dyn ContentCipher],
+    /// Content ciphers for reading only: single DES, and only where a switch allows it.
+    pub read_only_ciphers: &'static [&'static dyn ContentCipher],
+    /// Key transports.
+    pub wrappers: &'static [&'static dyn KeyWrapper],
+    /// Signature verifiers.
+    pub verifiers: &'static [&'static dyn Verifier],
+}
+
+impl Provider {
+    /// The hash function, or [`Unsupported::Digest`].
+    pub fn digest(&self, id: Digest) -> Result<&'static dyn DigestAlgorithm, Error> {
+        find(self.digests, |item| item.id() == id).ok_or(Unsupported::Digest.into())
+    }
+
+    /// The content cipher for writing, or [`Unsupported::ContentEncryption`].
+    pub fn cipher(&self, id: ContentEncryption) -> Result<&'static dyn ContentCipher, Error> {
+        find(self.ciphers, |item| item.id() == id).ok_or_else(|| refused(id))
+    }
+
+    /// The content cipher for reading; `des` says whether the switch for single DES is on.
+    pub(crate) fn reading_cipher(
+        &self,
+        id: ContentEncryption,
+        des: bool,
+    ) -> Result<&'static dyn ContentCipher, Error> {
+        if id == ContentEncryption::DesCbc && !des {
+            return Err(refused(id));
+        }
+        find(self.ciphers, |item| item.id() == id)
+            .or_else(|| find(self.read_only_ciphers, |item| item.id() == id))
+            .ok_or_else(|| refused(id))
+    }
+
+    /// The key transport, or [`Unsupported::KeyTransport`].
+    pub fn wrapper(&self, id: KeyTransport) -> Result<&'static dyn KeyWrapper, Error> {
+        find(self.wrappers, |item| item.id() == id).ok_or(Unsupported::KeyTransport.into())
+    }
+
+    /// The verifier, or [`Unsupported::Signature`].
+    pub fn verifier(&self, scheme: SignatureScheme) -> Result<&'static dyn Verifier, Error> {
+        find(self.verifiers, |item| item.scheme() == scheme).ok_or(Unsupported::Signature.into())
+    }
+
+    /// SHA-256 over `parts`, which every provider has to list.
+    pub(crate) fn sha256(&self, parts: &[&[u8]]) -> Result<[u8; 32], Error> {
+        let value = self.digest(Digest::Sha256).map_err(|_| ApiMisuse::Algorithm)?.digest(parts);
+        value.as_bytes().try_into().map_err(|_| ApiMisuse::Algorithm.into())
+    }
+}
+
+fn refused(id: ContentEncryption) -> Error {
+    match id {
+        ContentEncryption::DesCbc => Unsupported::SingleDes.into(),
+        _ => Unsupported::ContentEncryption.into(),
+    }
+}
+
+fn find<T: ?Sized>(list: &[&'static T], wanted: impl Fn(&T) -> bool) -> Option<&'static T> {
+    list.iter().copied().find(|item| wanted(item))
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider").finish_non_exhaustive()
+    }
+}
+
+/// A digest: at most 64 bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct DigestValue {
+    bytes: [u8; 64],
+    length: usize,
+}
+
+impl DigestValue {
+    /// Takes a digest of at most 64 bytes; a longer one is cut.
+    pub fn new(digest: &[u8]) -> Self {
+        let mut bytes = [0; 64];
+        let length = digest.len().min(64);
+        for (target, source) in bytes.iter_mut().zip(digest) {
+            *target = *source;
+        }
+        Self { bytes, length }
+    }
+
+    /// The digest's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for DigestValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}

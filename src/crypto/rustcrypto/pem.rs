@@ -1,0 +1,121 @@
+//! PEM for keys and certificates (RFC 7468).
+
+use super::SoftwareKey;
+use crate::error::{Error, InvalidMessage, KeyError};
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use pem_rfc7468::{Decoder, LineEnding, encode_string};
+use rustls_pki_types::CertificateDer;
+use zeroize::Zeroizing;
+
+const CERTIFICATE: &str = "CERTIFICATE";
+const PRIVATE_KEY: &str = "PRIVATE KEY";
+const RSA_PRIVATE_KEY: &str = "RSA PRIVATE KEY";
+
+impl SoftwareKey {
+    /// Reads the first private key in `text`: `PRIVATE KEY` (PKCS #8, RFC 7468 section 10) or `RSA PRIVATE KEY`
+    /// (PKCS #1). Other text around it, certificates for example, is skipped.
+    ///
+    /// Fails with [`InvalidMessage::Pem`] when there is none, [`KeyError::Unsupported`] when it is encrypted or of
+    /// another kind, and else as [`Self::from_pkcs8`] does.
+    pub fn from_pem(text: &str) -> Result<Self, Error> {
+        for block in Blocks(text) {
+            let block = block?;
+            match block.label {
+                PRIVATE_KEY => return Ok(Self::from_pkcs8(&block.decode()?)?),
+                // Two headers before the base64 say that such a key is encrypted (RFC 1421 section 4.6).
+                RSA_PRIVATE_KEY if block.text.contains("Proc-Type:") => {
+                    return Err(KeyError::Unsupported.into());
+                }
+                RSA_PRIVATE_KEY => return Ok(Self::from_pkcs1(&block.decode()?)?),
+                other if other.ends_with(PRIVATE_KEY) => return Err(KeyError::Unsupported.into()),
+                _ => {}
+            }
+        }
+        Err(InvalidMessage::Pem.into())
+    }
+
+    /// The private key as PKCS #8 in PEM (`PRIVATE KEY`), to be stored as a secret.
+    pub fn to_pem(&self) -> Zeroizing<String> {
+        Zeroizing::new(encode(PRIVATE_KEY, &self.to_pkcs8()))
+    }
+}
+
+/// Writes certificates in PEM, one after the other, in the order given.
+pub fn certificates_to_pem(certificates: &[&[u8]]) -> String {
+    certificates.iter().map(|der| encode(CERTIFICATE, der)).collect()
+}
+
+/// Reads every certificate in `text`, in the order found (RFC 7468 section 5); other text and other PEM blocks
+/// around them are skipped. What is inside a certificate is not looked at.
+///
+/// Fails with [`InvalidMessage::Pem`] when there is none or a block cannot be read.
+pub fn certificates_from_pem(text: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let mut certificates = Vec::new();
+    for block in Blocks(text) {
+        let block = block?;
+        if block.label == CERTIFICATE {
+            certificates.push(CertificateDer::from(block.decode()?.to_vec()));
+        }
+    }
+    if certificates.is_empty() {
+        return Err(InvalidMessage::Pem.into());
+    }
+    Ok(certificates)
+}
+
+fn encode(label: &str, der: &[u8]) -> String {
+    // Fails only for data whose encoding is longer than the address space.
+    encode_string(label, LineEnding::LF, der).unwrap_or_default()
+}
+
+/// One PEM block, from its first to its last boundary.
+struct Block<'a> {
+    label: &'a str,
+    text: &'a str,
+}
+
+impl Block<'_> {
+    fn decode(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let unreadable = |_| InvalidMessage::Pem;
+        let mut decoder = Decoder::new_detect_wrap(self.text.as_bytes()).map_err(unreadable)?;
+        let mut der = Zeroizing::new(vec![0; decoder.remaining_len()]);
+        decoder.decode(&mut der).map_err(unreadable)?;
+        if !decoder.is_finished() {
+            return Err(InvalidMessage::Pem.into());
+        }
+        Ok(der)
+    }
+}
+
+/// The PEM blocks of a text. A block without an end is an error, and the last item.
+struct Blocks<'a>(&'a str);
+
+impl<'a> Iterator for Blocks<'a> {
+    type Item = Result<Block<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.0.find("-----BEGIN ")?;
+        let text = core::mem::take(&mut self.0).get(start..)?;
+        let block = split(text);
+        if let Some((_, rest)) = block {
+            self.0 = rest;
+        }
+        Some(block.map(|(block, _)| block).ok_or(InvalidMessage::Pem.into()))
+    }
+}
+
+fn split(text: &str) -> Option<(Block<'_>, &str)> {
+    const DASHES: &str = "-----";
+    const END: &str = "-----END ";
+    let (label, body) = text.strip_prefix("-----BEGIN ")?.split_once(DASHES)?;
+    let end = body.find(END)?;
+    let after = body.get(end..)?.strip_prefix(END)?.strip_prefix(label)?.strip_prefix(DASHES)?;
+    let length = text.len().checked_sub(after.len())?;
+    Some((Block { label, text: text.get(..length)? }, after))
+}
+
+#[cfg(test)]
+#[path = "pem_tests.rs"]
+mod tests;
