@@ -1,0 +1,263 @@
+//! The URL of a SCEP server, checked once.
+
+use alloc::string::String;
+use core::{fmt, net::Ipv6Addr, str::FromStr};
+
+use crate::error::{ApiMisuse, Error};
+
+/// The path for a URL that has none (RFC 8894 section 4.1).
+const DEFAULT_PATH: &str = "/cgi-bin/pkiclient.exe";
+
+/// Longest URL taken, in bytes.
+const MAX_LENGTH: usize = 2048;
+
+/// URL of a SCEP server (RFC 8894 section 4.1, the part before `?`): scheme, host, perhaps a port, and SCEPPATH.
+///
+/// A URL often comes from a profile that somebody else wrote, so only plain ones are taken: `http` or `https`, no
+/// user name, no query, no fragment, no character that RFC 3986 does not allow, at most 2048 bytes. Which hosts may be
+/// reached is for the caller to decide: see [`ScepUrl::host`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ScepUrl {
+    text: String,
+    https: bool,
+    host_start: usize,
+    host_end: usize,
+    path_start: usize,
+    port: u16,
+}
+
+impl ScepUrl {
+    /// Checks a URL. A missing path, or the path `/`, becomes `/cgi-bin/pkiclient.exe` as RFC 8894 section 4.1 says;
+    /// any other path is used unchanged.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::Url`]: anything that the type does not allow.
+    pub fn parse(url: &str) -> Result<Self, Error> {
+        Self::split(url).ok_or(Error::ApiMisuse(ApiMisuse::Url))
+    }
+
+    fn split(url: &str) -> Option<Self> {
+        if url.len() > MAX_LENGTH {
+            return None;
+        }
+        let (scheme, rest) = url.split_once("://")?;
+        let https = scheme.eq_ignore_ascii_case("https");
+        if !https && !scheme.eq_ignore_ascii_case("http") {
+            return None;
+        }
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (host, port) = split_port(authority)?;
+        let port = match port {
+            Some(digits) => port_number(digits)?,
+            None if https => 443,
+            None => 80,
+        };
+        if !is_host(host) || !is_path(path) {
+            return None;
+        }
+        let host_start = scheme.len() + "://".len();
+        let path_start = host_start + authority.len();
+        let mut text = String::from(url);
+        if path.len() <= 1 {
+            text.truncate(path_start);
+            text.push_str(DEFAULT_PATH);
+        }
+        Some(Self { text, https, host_start, host_end: host_start + host.len(), path_start, port })
+    }
+
+    /// The whole URL: the text that was parsed, with the default path where it had none.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the scheme is `https`.
+    pub const fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Host name or address as written; an IPv6 address is in brackets.
+    pub fn host(&self) -> &str {
+        self.text.get(self.host_start..self.host_end).unwrap_or_default()
+    }
+
+    /// Port, 1 to 65535; without one in the URL 80 for `http` and 443 for `https`.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Path (SCEPPATH), starting with `/`, with its percent escapes.
+    pub fn path(&self) -> &str {
+        self.text.get(self.path_start..).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for ScepUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for ScepUrl {
+    type Err = Error;
+
+    fn from_str(url: &str) -> Result<Self, Error> {
+        Self::parse(url)
+    }
+}
+
+fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
+    let host_end = if authority.starts_with('[') {
+        authority.find(']')?.checked_add(1)?
+    } else {
+        authority.find(':').unwrap_or(authority.len())
+    };
+    let (host, rest) = authority.split_at_checked(host_end)?;
+    if rest.is_empty() { Some((host, None)) } else { Some((host, Some(rest.strip_prefix(':')?))) }
+}
+
+fn port_number(digits: &str) -> Option<u16> {
+    // `parse` alone would take a plus sign.
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok().filter(|port| *port != 0)
+}
+
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        // Percent escapes are legal here and only ever hide something.
+        None => {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        }
+    }
+}
+
+/// `path-abempty` of RFC 3986 section 3.3.
+fn is_path(path: &str) -> bool {
+    let mut rest = path.bytes();
+    while let Some(byte) = rest.next() {
+        let allowed = match byte {
+            b'%' => {
+                rest.next().is_some_and(|b| b.is_ascii_hexdigit())
+                    && rest.next().is_some_and(|b| b.is_ascii_hexdigit())
+            }
+            b'/' | b':' | b'@' | b'-' | b'.' | b'_' | b'~' => true,
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => true,
+            _ => byte.is_ascii_alphanumeric(),
+        };
+        if !allowed {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn a_url_without_path_gets_the_default_path() {
+        // R-4.1-2
+        for url in ["http://ca.test", "http://ca.test/"] {
+            assert_eq!(ScepUrl::parse(url).unwrap().as_str(), "http://ca.test/cgi-bin/pkiclient.exe");
+        }
+        assert_eq!(
+            ScepUrl::parse("https://[2001:db8::1]:8443").unwrap().as_str(),
+            "https://[2001:db8::1]:8443/cgi-bin/pkiclient.exe"
+        );
+    }
+
+    #[test]
+    fn a_url_with_a_path_is_used_unchanged() {
+        // R-4.1-2, and the paths of quirk 6
+        for url in [
+            "http://127.0.0.1:9010/scep",
+            "HTTP://CA.test/certsrv/mscep/mscep.dll/pkiclient.exe",
+            "https://ca.test/scep/a%20b/",
+            "http://ca.test//x",
+            "http://ca.test/p/caps=get/scep;v=1",
+            "http://ca_1.test/@:~",
+        ] {
+            assert_eq!(ScepUrl::parse(url).unwrap().as_str(), url);
+        }
+    }
+
+    #[test]
+    fn the_parts_can_be_read() {
+        let url: ScepUrl = "https://[::1]/scep".parse().unwrap();
+        assert_eq!((url.is_https(), url.host(), url.port(), url.path()), (true, "[::1]", 443, "/scep"));
+        let url = ScepUrl::parse("http://ca.test").unwrap();
+        assert_eq!(
+            (url.is_https(), url.host(), url.port(), url.path()),
+            (false, "ca.test", 80, "/cgi-bin/pkiclient.exe")
+        );
+        let url = ScepUrl::parse("http://ca.test:65535/x").unwrap();
+        assert_eq!((url.host(), url.port(), url.path()), ("ca.test", 65535, "/x"));
+        assert_eq!(format!("{url}"), "http://ca.test:65535/x");
+    }
+
+    #[test]
+    fn anything_but_a_plain_http_url_is_refused() {
+        // T55
+        for url in [
+            "",
+            "ca.test/scep",
+            "/scep",
+            "//ca.test/scep",
+            "ftp://ca.test/scep",
+            "file:///etc/passwd",
+            "gopher://ca.test/",
+            " http://ca.test/",
+            "http:/ca.test/",
+            "http:ca.test",
+            "http://",
+            "http:///scep",
+            "http://user@ca.test/",
+            "http://user:pw@ca.test/",
+            "http://good.test@evil.test/",
+            "http://good.test\\@evil.test/",
+            "http://ca.test/?operation=GetCACert",
+            "http://ca.test?x",
+            "http://ca.test/#x",
+            "http://ca.test#x",
+            "http://ca.test:0/",
+            "http://ca.test:/",
+            "http://ca.test:65536/",
+            "http://ca.test:+80/",
+            "http://ca.test:80:80/",
+            "http://ca.test:8o/",
+            "http://[::1/",
+            "http://[]/",
+            "http://[fe80::1%25eth0]/",
+            "http://[::1]x/",
+            "http://[::1]80/",
+            "http://::1/",
+            "http://ca%2etest/",
+            "http://ca.test/a b",
+            "http://ca.test/a\r\nHost: evil",
+            "http://ca.te\nst/",
+            "http://ca.test/\t",
+            "http://ca.test/\0",
+            "http://ca.test/%",
+            "http://ca.test/%2",
+            "http://ca.test/%zz",
+            "http://ca.test/ü",
+            "http://cä.test/",
+            "http://ca.test/<x>",
+            "http://ca.test/a\\b",
+        ] {
+            assert_eq!(ScepUrl::parse(url), Err(Error::ApiMisuse(ApiMisuse::Url)), "{url:?}");
+        }
+    }
+
+    #[test]
+    fn a_url_has_a_limit() {
+        let fits = format!("http://ca.test/{:a<1$}", "", MAX_LENGTH - 15);
+        assert!(ScepUrl::parse(&fits).is_ok());
+        assert!(ScepUrl::parse(&format!("{fits}a")).is_err());
+    }
+}
