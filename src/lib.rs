@@ -5,6 +5,7 @@ extern crate alloc;
 
 pub mod crypto;
 pub mod error;
+pub mod message;
 pub mod transport;
 pub mod wire;
 

@@ -1,0 +1,19 @@
+//! pkiMessages (RFC 8894 section 3): what both sides need to open one and to make one.
+//!
+//! A message goes through types that say what is known of it:
+//!
+//! ```text
+//! bytes -> Unverified -> Verified -> Envelope -> Opened        reading: signature first, then the private key
+//! content -> envelope() -> Draft -> SignJob -> bytes           writing: encrypt first, then sign
+//! ```
+
+pub(crate) mod codec;
+pub mod correlate;
+pub mod open;
+pub mod path;
+pub mod seal;
+
+pub use correlate::Correlation;
+pub use open::{Envelope, OpenPolicy, Opened, Unverified, Verified};
+pub use path::{PathContext, check_path};
+pub use seal::{Draft, Fields, envelope};

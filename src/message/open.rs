@@ -1,0 +1,379 @@
+//! From bytes to content: parse, verify, then decrypt.
+
+use crate::crypto::{ContentCipher, ContentKey, DecryptJob, Provider, Recipient, Rng, Unwrapped};
+use crate::error::{BadEnvelope, BadSignature, Error, InvalidMessage};
+use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport, SignatureScheme};
+use crate::wire::attributes::{MessageType, Nonce, SignedAttributes, TransactionId};
+use crate::wire::certificate::Certificate;
+use crate::wire::enveloped_data::{EnvelopedData, RecipientInfo};
+use crate::wire::limits::Limits;
+use crate::wire::normalize::normalize;
+use crate::wire::oid::Oid;
+use crate::wire::selector::CertificateSelector;
+use crate::wire::signed_data::{SignedData, SignerInfo};
+use crate::wire::tlv;
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+use rustls_pki_types::CertificateDer;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, ConstantTimeGreater};
+use zeroize::Zeroizing;
+
+/// A pkiMessage of which nothing has been checked but its form. All that it tells are hints.
+pub struct Unverified {
+    der: Vec<u8>,
+    limits: Limits,
+}
+
+impl Unverified {
+    /// Reads a CMS SignedData in DER or BER with exactly one SignerInfo and signed attributes. Its length is
+    /// checked by whoever received it.
+    pub fn parse(message: Vec<u8>, limits: &Limits) -> Result<Self, Error> {
+        let der = match normalize(&message, limits)? {
+            Cow::Borrowed(der) => {
+                let length = der.len();
+                let mut message = message;
+                message.truncate(length);
+                message
+            }
+            Cow::Owned(der) => der,
+        };
+        let this = Self { der, limits: limits.clone() };
+        this.signer_info()?.1.signed_attributes()?;
+        Ok(this)
+    }
+
+    fn signer_info(&self) -> Result<(SignedData<'_>, SignerInfo<'_>), Error> {
+        let data = SignedData::parse(&self.der, &self.limits)?;
+        let signer = data.signer()?;
+        Ok((data, signer))
+    }
+
+    fn attributes(&self) -> Result<SignedAttributes<'_>, Error> {
+        self.signer_info()?.1.signed_attributes()
+    }
+
+    /// The transactionID that the sender claims, or `None`. Two of them are an error.
+    pub fn transaction_id_hint(&self) -> Result<Option<TransactionId>, Error> {
+        self.attributes()?.transaction_id()
+    }
+
+    /// The senderNonce that the sender claims, or `None`. Two of them are an error.
+    pub fn sender_nonce_hint(&self) -> Result<Option<Nonce>, Error> {
+        self.attributes()?.sender_nonce()
+    }
+
+    /// The messageType that the sender claims.
+    pub fn message_type_hint(&self) -> Result<MessageType, Error> {
+        self.attributes()?.message_type()
+    }
+
+    /// The digest and the signature scheme that the sender names, before any arithmetic: what is unsupported is
+    /// known here already.
+    pub fn scheme_hint(&self) -> Result<SignatureScheme, Error> {
+        let (_, signer) = self.signer_info()?;
+        let digest = Digest::from_identifier(&signer.digest_algorithm())?;
+        SignatureScheme::from_signer_info(digest, &signer.signature_algorithm())
+    }
+
+    /// Verifies with the certificate that the sender put into the message: that shows that the sender has the key,
+    /// and nothing about who it is (RFC 8894 section 2.3).
+    pub fn verify_as_sent(self, provider: &Provider) -> Result<Verified, Error> {
+        let (data, signer) = self.signer_info()?;
+        let selector = signer.sid();
+        let certificate = data.certificates().find(&selector).ok_or(BadSignature::SignerNotFound)?;
+        let certificate = CertificateDer::from(certificate.as_der()).into_owned();
+        self.verify(provider, certificate)
+    }
+
+    /// Verifies with one of `trusted`; the certificates in the message are not looked at (T31).
+    pub fn verify_by(
+        self,
+        provider: &Provider,
+        trusted: &[CertificateDer<'static>],
+    ) -> Result<Verified, Error> {
+        let (_, signer) = self.signer_info()?;
+        let selector = signer.sid();
+        let certificate = trusted
+            .iter()
+            .find(|der| Certificate::parse(der).is_ok_and(|certificate| selector.matches(&certificate)))
+            .cloned()
+            .ok_or(BadSignature::UntrustedSigner)?;
+        self.verify(provider, certificate)
+    }
+
+    fn verify(self, provider: &Provider, signer: CertificateDer<'static>) -> Result<Verified, Error> {
+        let scheme = self.scheme_hint()?;
+        let (data, info) = self.signer_info()?;
+        let attributes = info.signed_attributes()?;
+        let content = data.content().unwrap_or_default();
+        // cheap checks first: the digest is public, and shows damage without arithmetic (T40)
+        let digest = provider.digest(scheme.digest())?.digest(&[content]);
+        let claimed = attributes.message_digest()?.ok_or(BadSignature::MessageDigest)?;
+        if claimed != digest.as_bytes() {
+            return Err(BadSignature::MessageDigest.into());
+        }
+        if attributes.content_type()? != Some(data.content_type()) {
+            return Err(BadSignature::ContentType.into());
+        }
+        let certificate = Certificate::parse(&signer)?;
+        provider.verifier(scheme)?.verify(
+            &certificate.public_key(),
+            &attributes.to_be_verified(),
+            info.signature(),
+        )?;
+        let attributes_at = tlv::range_of(&self.der, attributes.raw()).ok_or(InvalidMessage::Der)?;
+        let content_at = match data.embedded() {
+            Some(content) => tlv::range_of(&self.der, content).ok_or(InvalidMessage::Der)?,
+            None => 0..0,
+        };
+        let content_type_is_data = data.content_type() == Oid::ID_DATA;
+        Ok(Verified {
+            der: self.der,
+            limits: self.limits,
+            signer,
+            scheme,
+            attributes_at,
+            content_at,
+            content_type_is_data,
+        })
+    }
+}
+
+impl fmt::Debug for Unverified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unverified({} bytes)", self.der.len())
+    }
+}
+
+/// A pkiMessage whose signature verifies under [`Verified::signer`].
+pub struct Verified {
+    der: Vec<u8>,
+    limits: Limits,
+    signer: CertificateDer<'static>,
+    scheme: SignatureScheme,
+    attributes_at: Range<usize>,
+    content_at: Range<usize>,
+    content_type_is_data: bool,
+}
+
+impl Verified {
+    /// The certificate under which the signature verifies.
+    pub fn signer(&self) -> &CertificateDer<'static> {
+        &self.signer
+    }
+
+    /// The signature scheme of the message.
+    pub fn scheme(&self) -> SignatureScheme {
+        self.scheme
+    }
+
+    /// The signed attributes.
+    pub fn attributes(&self) -> Result<SignedAttributes<'_>, Error> {
+        SignedAttributes::parse(self.der.get(self.attributes_at.clone()).unwrap_or_default(), &self.limits)
+    }
+
+    /// Does the work of one signature check with the signer's key over `bytes`, and throws the result away.
+    pub(crate) fn stand_in_check(&self, provider: &Provider, bytes: &[u8]) {
+        let parts = SignedData::parse(&self.der, &self.limits).and_then(|data| data.signer());
+        if let (Ok(info), Ok(signer), Ok(verifier)) =
+            (parts, Certificate::parse(&self.signer), provider.verifier(self.scheme))
+        {
+            let _ = core::hint::black_box(verifier.verify(&signer.public_key(), &[bytes], info.signature()));
+        }
+    }
+
+    /// The signed content: a ContentInfo with the envelope, or nothing.
+    pub fn content(&self) -> &[u8] {
+        self.der.get(self.content_at.clone()).unwrap_or_default()
+    }
+
+    /// Reads the envelope, chooses the recipient and draws the stand-in for the content key. Everything that can be
+    /// refused without the private key is refused here.
+    ///
+    /// `recipients` are the certificates whose keys are at hand; exactly one RecipientInfo has to name one of them
+    /// (T3: there is no trial decryption).
+    pub fn envelope(&self, policy: &OpenPolicy<'_>, rng: &mut Rng<'_>) -> Result<Envelope, Error> {
+        if !self.content_type_is_data {
+            return Err(InvalidMessage::ContentType.into());
+        }
+        let der = normalize(self.content(), &self.limits)?;
+        let data = EnvelopedData::parse(&der, &self.limits)?;
+        if data.content_type() != Oid::ID_DATA {
+            return Err(InvalidMessage::ContentType.into());
+        }
+        let algorithm = ContentEncryption::from_oid(data.content_encryption().oid)?;
+        let cipher = policy.provider.reading_cipher(algorithm, policy.single_des)?;
+
+        let mut ours = data.recipients().filter_map(|recipient| match recipient {
+            RecipientInfo::KeyTransport(info) => {
+                policy.find(&info.recipient).map(|certificate| (info, certificate))
+            }
+            RecipientInfo::Other => None,
+        });
+        let (info, certificate) = ours.next().ok_or(BadEnvelope::Recipient)?;
+        if ours.next().is_some() {
+            return Err(BadEnvelope::Recipient.into());
+        }
+        let transport = KeyTransport::from_identifier(&info.key_encryption)?;
+        policy.provider.wrapper(transport)?;
+
+        let iv = data.iv()?;
+        let ciphertext = data.encrypted_content();
+        let block = algorithm.block_length();
+        if iv.len() != block || ciphertext.is_empty() || ciphertext.len().checked_rem(block) != Some(0) {
+            return Err(BadEnvelope::Ciphertext.into());
+        }
+        let key_length = algorithm.key_length();
+        let recipient = Recipient::new(certificate.clone());
+        Ok(Envelope {
+            cipher,
+            iv: iv.to_vec(),
+            ciphertext: Zeroizing::new(ciphertext.to_vec()),
+            stand_in: ContentKey::random(key_length, rng)?,
+            job: DecryptJob::new(info.encrypted_key.to_vec(), transport, key_length, recipient),
+        })
+    }
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Verified({} bytes)", self.der.len())
+    }
+}
+
+/// What [`Verified::envelope`] may use.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenPolicy<'a> {
+    /// The algorithms.
+    pub provider: &'static Provider,
+    /// The certificates whose private keys are at hand.
+    pub recipients: &'a [CertificateDer<'static>],
+    /// Whether single DES may be read, if the provider can (RFC 8894 section 2.9 forbids it).
+    pub single_des: bool,
+}
+
+impl<'a> OpenPolicy<'a> {
+    fn find(&self, selector: &CertificateSelector<'_>) -> Option<&'a CertificateDer<'static>> {
+        self.recipients
+            .iter()
+            .find(|der| Certificate::parse(der).is_ok_and(|certificate| selector.matches(&certificate)))
+    }
+}
+
+/// An envelope that waits for its content key.
+pub struct Envelope {
+    cipher: &'static dyn ContentCipher,
+    iv: Vec<u8>,
+    ciphertext: Zeroizing<Vec<u8>>,
+    stand_in: ContentKey,
+    job: DecryptJob,
+}
+
+impl Envelope {
+    /// What the private key has to do.
+    pub fn job(&self) -> &DecryptJob {
+        &self.job
+    }
+
+    /// The content cipher.
+    pub fn content_encryption(&self) -> ContentEncryption {
+        self.cipher.id()
+    }
+
+    /// Decrypts with the unwrapped key, or with the random stand-in when there is none. There is no error for a
+    /// wrong key: what comes out is garbage, and shows as such only in the end (RFC 3218 section 2.3.2).
+    pub fn open(self, unwrapped: &Unwrapped) -> Result<Opened, Error> {
+        let Self { cipher, iv, ciphertext: mut buffer, stand_in, .. } = self;
+        let key = stand_in.choose(unwrapped);
+        cipher.decrypt(key.as_bytes(), &iv, &mut buffer)?;
+        let (length, valid) = unpad(&buffer, cipher.id().block_length());
+        Ok(Opened { buffer, length, valid })
+    }
+}
+
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope").field("job", &self.job).finish_non_exhaustive()
+    }
+}
+
+/// Decrypted content of which nobody knows yet whether key and padding were right.
+///
+/// The one ASN.1 element it should hold is read first; the verdict comes at the end, and is one answer for a wrong
+/// key, a wrong padding and bytes after the element.
+pub struct Opened {
+    buffer: Zeroizing<Vec<u8>>,
+    length: usize,
+    valid: Choice,
+}
+
+impl Opened {
+    /// The first ASN.1 element, a candidate until [`Opened::verdict`] has spoken.
+    pub fn candidate(&self) -> Result<&[u8], Error> {
+        let read = tlv::Reader::new(&self.buffer).and_then(|mut reader| reader.any());
+        read.map(|element| element.raw).map_err(|_| BadEnvelope::Content.into())
+    }
+
+    /// Whether the padding was right and the content is `length` bytes long.
+    pub fn verdict(&self, length: usize) -> Choice {
+        self.valid & (length as u64).ct_eq(&(self.length as u64))
+    }
+
+    /// The whole content, for a side that need not be blind: a client opens only what its CA has signed.
+    pub fn content(&self) -> Result<&[u8], Error> {
+        if self.valid.unwrap_u8() == 0 {
+            return Err(BadEnvelope::Content.into());
+        }
+        self.buffer.get(..self.length).ok_or(BadEnvelope::Content.into())
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opened(..)")
+    }
+}
+
+/// Length without padding, and whether the padding is right (RFC 5652 section 6.3). Every padding byte is looked
+/// at, in a time that depends on `buffer.len()` and `block` alone (T2).
+fn unpad(buffer: &[u8], block: usize) -> (usize, Choice) {
+    let padding = buffer.last().copied().unwrap_or_default();
+    let block = u8::try_from(block).unwrap_or(u8::MAX);
+    let mut valid = !padding.ct_eq(&0) & !padding.ct_gt(&block);
+    for (index, byte) in buffer.iter().rev().take(usize::from(block)).enumerate() {
+        let inside = padding.ct_gt(&u8::try_from(index).unwrap_or(u8::MAX));
+        valid &= !inside | byte.ct_eq(&padding);
+    }
+    let cut = u8::conditional_select(&0, &padding, valid);
+    (buffer.len().saturating_sub(usize::from(cut)), valid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(buffer: &[u8]) -> Option<usize> {
+        let (length, valid) = unpad(buffer, 8);
+        (valid.unwrap_u8() == 1).then_some(length)
+    }
+
+    // C-6.3-1, C-6.3-2, MMA-6: a full block of padding, and every padding byte is checked
+    #[test]
+    fn padding_is_checked_byte_by_byte() {
+        assert_eq!(verdict(&[8; 8]), Some(0));
+        assert_eq!(verdict(&[9, 9, 9, 9, 5, 3, 3, 3]), Some(5));
+        assert_eq!(verdict(&[0, 0, 0, 0, 0, 0, 0, 1]), Some(7));
+        assert_eq!(verdict(&[9, 9, 9, 9, 3, 4, 3, 3]), None);
+        assert_eq!(verdict(&[9, 9, 9, 9, 9, 9, 9, 0]), None);
+        assert_eq!(verdict(&[9; 16]), None);
+        assert_eq!(verdict(&[0xFF; 8]), None);
+        assert_eq!(verdict(&[]), None);
+    }
+
+    #[test]
+    fn wrong_padding_keeps_the_whole_length() {
+        assert_eq!(unpad(&[9; 16], 8).0, 16);
+    }
+}
