@@ -3,6 +3,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "client")]
+pub mod client;
 pub mod crypto;
 pub mod error;
 pub mod message;

@@ -1,0 +1,88 @@
+//! What a client uses and how patient it is.
+
+use crate::crypto::Provider;
+use crate::wire::limits::Limits;
+use alloc::string::String;
+use core::time::Duration;
+
+/// Configuration of a [`Client`](super::Client).
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    pub(super) provider: &'static Provider,
+    pub(super) limits: Limits,
+    pub(super) compat: Compat,
+    pub(super) ca_identifier: Option<String>,
+    pub(super) poll_interval: Duration,
+    pub(super) poll_interval_max: Duration,
+    pub(super) polls_max: u32,
+}
+
+/// Deviations of real servers from RFC 8894 that a client can live with at a price. All are off.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compat {
+    /// Reads replies encrypted with single DES, if the provider can. micromdm's `scepserver` and older smallstep
+    /// servers answer every request so. What they encrypt is a public certificate, so reading it gives nothing away;
+    /// RFC 8894 section 2.9 forbids it all the same.
+    pub des_cbc_reply: bool,
+    /// Encrypts requests for a CA or RA certificate whose keyUsage lacks keyEncipherment, when there is no other.
+    /// The CA that micromdm's `scepserver ca -init` makes is one. RFC 5652 section 6.2.1 forbids it.
+    pub recipient_without_key_encipherment: bool,
+}
+
+impl Compat {
+    /// Nothing is let through.
+    pub const STRICT: Self = Self { des_cbc_reply: false, recipient_without_key_encipherment: false };
+}
+
+impl ClientConfig {
+    /// [`Limits::DEFAULT`], [`Compat::STRICT`], polls after 10 seconds at first and an hour at most, 1000 times.
+    pub fn new(provider: &'static Provider) -> Self {
+        Self {
+            provider,
+            limits: Limits::DEFAULT,
+            compat: Compat::STRICT,
+            ca_identifier: Some(String::new()),
+            poll_interval: Duration::from_secs(10),
+            poll_interval_max: Duration::from_secs(3600),
+            polls_max: 1000,
+        }
+    }
+
+    /// Other limits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Switches for peers that deviate.
+    #[must_use]
+    pub fn compat(mut self, compat: Compat) -> Self {
+        self.compat = compat;
+        self
+    }
+
+    /// The `message` parameter of GetCACaps and GetCACert, by which some servers choose a CA. The default is an empty
+    /// one, since NDES wants to see the parameter; `None` leaves it out.
+    #[must_use]
+    pub fn ca_identifier(mut self, identifier: Option<String>) -> Self {
+        self.ca_identifier = identifier;
+        self
+    }
+
+    /// Time until the first poll, and the longest time between two polls: each wait is twice the one before.
+    #[must_use]
+    pub fn poll_interval(mut self, first: Duration, longest: Duration) -> Self {
+        self.poll_interval = first;
+        self.poll_interval_max = longest.max(first);
+        self
+    }
+
+    /// How often to poll before giving up.
+    #[must_use]
+    pub fn polls_max(mut self, polls: u32) -> Self {
+        self.polls_max = polls;
+        self
+    }
+}

@@ -1,0 +1,261 @@
+//! The steps, and what comes out in the end.
+
+use super::discover::{self, Plan};
+use super::enrol::{self, Signing};
+use super::poll::Wait;
+use super::reply::{self, InFlight, Sealed};
+use super::trust::{Trust, TrustedCa};
+use crate::crypto::{DecryptJob, KeyError, Rng, SignJob, Signature, Unwrapped};
+use crate::error::{Error, FailInfo, Retry};
+use crate::transport::{HttpRequest, HttpResponse};
+use crate::wire::attributes::MessageType;
+use crate::wire::capabilities::Capabilities;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+/// What has to be done next. Exhaustive on purpose: a driver that skips a step would hang.
+#[must_use = "a step that is dropped ends the enrolment"]
+#[derive(Debug)]
+pub enum Step {
+    /// Send an HTTP request and hand in the response.
+    Transmit(Transmit),
+    /// Decide whether to trust the CA's certificates.
+    Trust(Trust),
+    /// Sign with the device's key.
+    Sign(Sign),
+    /// Unwrap a content key with the device's key.
+    Decrypt(Decrypt),
+    /// The CA holds the request: wait, then poll. May be saved.
+    Wait(Wait),
+    /// The end.
+    Done(Done),
+}
+
+/// How an exchange ended.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum Done {
+    /// The certificate was issued, and passed every check.
+    Issued(Issued),
+    /// The CA refused, and signed that it did. The transaction is over.
+    Refused {
+        /// The reason.
+        fail_info: FailInfo,
+        /// What the CA says about it, if anything (RFC 8894 section 3.2.1.4.1): for people.
+        text: Option<UntrustedText>,
+    },
+    /// The CA's certificates, trusted.
+    Ca(TrustedCa),
+    /// The CA's capabilities. Nobody signed them.
+    Capabilities(Capabilities),
+}
+
+/// An issued certificate.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct Issued {
+    /// The certificate for the requested key, then the other certificates of the reply as they came. Only the first
+    /// is checked: it chains to the trusted CA.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The CA.
+    pub ca: TrustedCa,
+    /// Whether dates were checked: `false` on a board without a clock.
+    pub checked_time: bool,
+}
+
+impl Issued {
+    /// The certificate.
+    pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.chain.first()
+    }
+}
+
+/// Text of the peer's: authentic at most, never harmless. [`fmt::Display`] escapes what could upset a terminal or a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UntrustedText(String);
+
+impl UntrustedText {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text as it came.
+    pub fn raw(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UntrustedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| match char {
+            // format characters too: some reverse the direction of a line
+            _ if char.is_control() => write!(f, "{}", char.escape_default()),
+            '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' => {
+                write!(f, "{}", char.escape_unicode())
+            }
+            _ => fmt::Write::write_char(f, char),
+        })
+    }
+}
+
+impl fmt::Debug for UntrustedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+/// An error, and the step to try again with when that makes sense.
+#[derive(Debug)]
+pub struct Failed<S> {
+    /// What went wrong.
+    pub error: Error,
+    /// The very same request (same transactionID, same nonce), when it may be sent again: after anything that counts
+    /// as no answer. `None` when the request is dead.
+    pub retry: Option<S>,
+}
+
+impl<S> Failed<S> {
+    /// Keeps `step` if the table of errors says so.
+    pub(super) fn new(error: Error, step: S) -> Box<Self> {
+        let retry = (error.retry() == Retry::Same).then_some(step);
+        Box::new(Self { error, retry })
+    }
+
+    pub(super) fn dead(error: Error) -> Box<Self> {
+        Box::new(Self { error, retry: None })
+    }
+}
+
+impl<S> fmt::Display for Failed<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<S: fmt::Debug> core::error::Error for Failed<S> {}
+
+/// An HTTP request is to be sent.
+#[must_use]
+#[derive(Debug)]
+pub struct Transmit {
+    pub(super) request: HttpRequest,
+    pub(super) stage: Stage,
+}
+
+#[derive(Debug)]
+pub(super) enum Stage {
+    Capabilities(Box<Plan>),
+    CaCertificates(Box<Plan>, Capabilities),
+    Reply(Box<InFlight>),
+}
+
+impl Transmit {
+    /// The request. It may be sent again as it is after trouble on the network.
+    pub fn request(&self) -> &HttpRequest {
+        &self.request
+    }
+
+    /// The messageType of the request, when it is a PKIOperation.
+    pub fn message_type(&self) -> Option<MessageType> {
+        match &self.stage {
+            Stage::Reply(flight) => Some(flight.message_type()),
+            Stage::Capabilities(_) | Stage::CaCertificates(..) => None,
+        }
+    }
+
+    /// The transactionID, when it is a PKIOperation.
+    pub fn transaction_id(&self) -> Option<&crate::wire::attributes::TransactionId> {
+        match &self.stage {
+            Stage::Reply(flight) => Some(flight.transaction_id()),
+            Stage::Capabilities(_) | Stage::CaCertificates(..) => None,
+        }
+    }
+
+    /// Takes the response. `now` is `None` on a board without a clock: then dates are not checked, and the result
+    /// says so.
+    pub fn receive(
+        self,
+        response: HttpResponse,
+        now: Option<UnixTime>,
+        rng: &mut Rng<'_>,
+    ) -> Result<Step, Box<Failed<Self>>> {
+        let Self { request, stage } = self;
+        match stage {
+            Stage::Capabilities(plan) => discover::capabilities(plan, &response).map_err(|(error, plan)| {
+                Failed::new(error, Self { request, stage: Stage::Capabilities(plan) })
+            }),
+            Stage::CaCertificates(plan, capabilities) => match discover::ca_certificates(&plan, &response) {
+                Ok(certificates) => Ok(Step::Trust(Trust { plan, capabilities, certificates, now })),
+                Err(error) => {
+                    let stage = Stage::CaCertificates(plan, capabilities);
+                    Err(Failed::new(error, Self { request, stage }))
+                }
+            },
+            Stage::Reply(flight) => match reply::read(&flight, response, rng) {
+                Ok(outcome) => reply::proceed(*flight, outcome, request, now, rng),
+                Err(error) => Err(Failed::new(error, Self { request, stage: Stage::Reply(flight) })),
+            },
+        }
+    }
+}
+
+/// A signature is wanted.
+#[must_use]
+#[derive(Debug)]
+pub struct Sign(pub(super) Box<Signing>);
+
+impl Sign {
+    /// What is to be signed, with which key, and what for.
+    pub fn job(&self) -> &SignJob {
+        self.0.job()
+    }
+
+    /// Takes the signature, which is verified before it is used. The step comes back when the key's device could not
+    /// be reached or made a signature that does not verify.
+    pub fn complete(
+        self,
+        signature: Result<Signature, KeyError>,
+        rng: &mut Rng<'_>,
+    ) -> Result<Step, Box<Failed<Self>>> {
+        match enrol::signed(&self.0, signature, rng) {
+            Ok(step) => Ok(step),
+            Err(error) => Err(Failed::new(error, self)),
+        }
+    }
+}
+
+/// A content key is to be unwrapped. Only a reply that the CA signed gets here.
+#[must_use]
+#[derive(Debug)]
+pub struct Decrypt(pub(super) Box<Sealed>);
+
+impl Decrypt {
+    /// What is to be decrypted.
+    pub fn job(&self) -> &DecryptJob {
+        self.0.envelope.job()
+    }
+
+    /// Takes the unwrapped key, opens the reply and checks the certificate in it.
+    ///
+    /// On failure the request may be sent again: the CA answers with the same certificate.
+    pub fn complete(self, unwrapped: Result<Unwrapped, KeyError>) -> Result<Step, Box<Failed<Transmit>>> {
+        reply::open(*self.0, unwrapped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    // R-3.2.1.4-3, T50
+    #[test]
+    fn untrusted_text_is_escaped_when_shown() {
+        let text = UntrustedText::new("no\x1b[2J\n\u{202E}".into());
+        assert_eq!(text.to_string(), "no\\u{1b}[2J\\n\\u{202e}");
+        assert_eq!(text.raw().len(), 10);
+    }
+}
