@@ -1,14 +1,22 @@
 #![cfg_attr(not(feature = "std"), no_std)]
-#![doc = "SCEP (RFC 8894)."]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(all(feature = "std", feature = "http"), doc = include_str!("../README.md"))]
+#![cfg_attr(not(all(feature = "std", feature = "http")), doc = "SCEP (RFC 8894): see the README.")]
 
 extern crate alloc;
 
-#[cfg(feature = "client")]
-pub mod client;
 pub mod crypto;
 pub mod error;
 pub mod message;
 pub mod transport;
 pub mod wire;
+
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "server")]
+pub mod server;
+
+/// The types of bytes at the boundary: certificates, keys, times.
+pub use rustls_pki_types as pki_types;
 
 pub use error::Error;

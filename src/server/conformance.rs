@@ -1,0 +1,86 @@
+//! A proof that a store does what the server needs.
+
+use super::store::{Recorded, Store};
+use super::transaction::{RequestedCertificate, State, Transaction, TransactionKey, Transition};
+use crate::error::Error;
+use crate::wire::attributes::TransactionId;
+use crate::wire::name::Name;
+use crate::wire::public_key::SubjectPublicKeyInfo;
+use alloc::string::String;
+use alloc::vec;
+use core::fmt;
+use core::time::Duration;
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+/// What a store did wrong, in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Violation(&'static str);
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl core::error::Error for Violation {}
+
+/// `SEQUENCE {}`: the empty name.
+const NAME: &[u8] = &[0x30, 0x00];
+/// `SEQUENCE { SEQUENCE { OID 1.2.3 }, BIT STRING {} }`: a public key of no use.
+const KEY: &[u8] = &[0x30, 0x09, 0x30, 0x04, 0x06, 0x02, 0x2A, 0x03, 0x03, 0x01, 0x00];
+
+/// Two transitions from nothing, for the same transactionID and different signers.
+pub(super) fn samples() -> Result<[Transition; 2], Error> {
+    // a space, a slash and a quote: nothing that a store may take apart
+    let id = TransactionId::new("a b/'=")?;
+    let requested = RequestedCertificate::new(&Name::parse(NAME)?, &SubjectPublicKeyInfo::parse(KEY)?, None);
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(1_700_000_000));
+    let retention = Duration::from_secs(3600);
+    Ok([[1; 32], [2; 32]].map(|signer| Transition {
+        key: TransactionKey::new(String::from("conformance"), id.clone(), signer),
+        from: None,
+        to: Transaction::new([9; 32], requested.clone(), State::Pending, now, retention),
+    }))
+}
+
+/// Proves on an empty store that it does what [`Store`] asks: nothing stored for an unknown key, keys told apart by
+/// endpoint, transactionID and signer, compare-and-set in every direction, values returned as they were given.
+///
+/// What it cannot prove is durability, and atomicity between processes: test those where the store is written.
+pub fn conformance<S: Store>(store: &S) -> Result<(), Violation> {
+    let require = |holds: bool, what| if holds { Ok(()) } else { Err(Violation(what)) };
+    let load = |key: &TransactionKey| store.load(key).map_err(|_| Violation("load failed"));
+    let record = |transition: &Transition| store.record(transition).map_err(|_| Violation("record failed"));
+    let [first, second] = samples().map_err(|_| Violation("the samples cannot be made"))?;
+
+    require(load(first.key())?.is_none(), "an unknown key is not None")?;
+    let mut early = first.clone();
+    early.from = Some(1);
+    require(record(&early)? == Recorded::Conflict(None), "a change of nothing is not a conflict")?;
+    require(load(first.key())?.is_none(), "a conflict changed the store")?;
+
+    require(record(&first)? == Recorded::Stored, "a first record is not stored")?;
+    require(load(first.key())?.as_ref() == Some(first.to()), "what was stored does not come back")?;
+    let stored = Some(first.to().clone());
+    require(record(&first)? == Recorded::Conflict(stored), "a second creation is not a conflict")?;
+
+    require(load(second.key())?.is_none(), "two signers share a transaction")?;
+    require(record(&second)? == Recorded::Stored, "a transactionID is taken by another signer")?;
+    let id = first.key().transaction_id().clone();
+    let elsewhere = TransactionKey::new(String::from("another endpoint"), id, *first.key().signer());
+    require(load(&elsewhere)?.is_none(), "two endpoints share a transaction")?;
+
+    let chain = vec![CertificateDer::from(vec![0; 3000]), CertificateDer::from(vec![1, 2, 3])];
+    let now = first.to().created();
+    let issued = Transition {
+        key: first.key().clone(),
+        from: Some(first.to().revision()),
+        to: first.to().advanced(State::Issued(chain), now, Duration::from_secs(7200)),
+    };
+    require(record(&issued)? == Recorded::Stored, "a change at the right revision is not stored")?;
+    require(load(first.key())?.as_ref() == Some(issued.to()), "a change does not come back")?;
+    let current = Some(issued.to().clone());
+    require(record(&issued)? == Recorded::Conflict(current.clone()), "an old revision is not a conflict")?;
+    require(load(first.key())? == current, "a conflict changed the store")?;
+    require(load(second.key())?.as_ref() == Some(second.to()), "a change reached another transaction")
+}

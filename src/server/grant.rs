@@ -1,0 +1,124 @@
+//! Authorisation as a value: the only way to an issued certificate leads through it.
+
+use super::exchange::Exchange;
+use super::question::{Enrol, Refusal};
+use super::transaction::{RequestedCertificate, State, TransactionKey, check_chain_length};
+use crate::crypto::Rng;
+use crate::error::{ApiMisuse, Error};
+use crate::wire::certificate::Certificate;
+use crate::wire::public_key::SubjectPublicKeyInfo;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+use rustls_pki_types::CertificateDer;
+
+/// Why a certificate may be issued.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// A challenge password was redeemed: made by [`SharedSecret::redeem`](super::SharedSecret::redeem).
+    #[non_exhaustive]
+    Challenge,
+    /// A person, or a system that stands for one, approved this very request.
+    OperatorApproval,
+}
+
+/// An authorised request. It can be granted once.
+#[must_use]
+#[derive(Debug)]
+pub struct Authorized {
+    question: Enrol,
+    evidence: Evidence,
+}
+
+impl Authorized {
+    pub(super) fn new(question: Enrol, evidence: Evidence) -> Self {
+        Self { question, evidence }
+    }
+
+    /// What may be issued: a certificate for this key.
+    pub fn requested(&self) -> &RequestedCertificate {
+        self.question.requested()
+    }
+
+    /// The transaction.
+    pub fn transaction(&self) -> &TransactionKey {
+        self.question.transaction()
+    }
+
+    /// Why.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// The issuer refuses after all.
+    pub fn refuse(self, refusal: Refusal, rng: &mut Rng<'_>) -> Exchange {
+        self.question.refuse(refusal, rng)
+    }
+
+    /// The issuer cannot be reached: 503, and nothing changes.
+    pub fn unavailable(self) -> Exchange {
+        self.question.unavailable()
+    }
+}
+
+/// A certificate that fits what was authorised.
+#[must_use]
+#[derive(Debug)]
+pub struct IssuedChain {
+    question: Enrol,
+    chain: Vec<CertificateDer<'static>>,
+}
+
+/// A certificate that does not fit; the authorisation comes back.
+#[derive(Debug)]
+pub struct Mismatch {
+    /// What is wrong with the certificate.
+    pub error: Error,
+    /// To try again with, or to refuse.
+    pub authorized: Authorized,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl core::error::Error for Mismatch {}
+
+impl IssuedChain {
+    /// Checks `leaf` against what was authorised: it must be a certificate for the requested key and no CA
+    /// certificate, else [`ApiMisuse::Chain`]. `rest` goes out behind it, in this order; some clients want the CA
+    /// certificate there, others none.
+    pub fn new(
+        leaf: CertificateDer<'static>,
+        rest: Vec<CertificateDer<'static>>,
+        authorized: Authorized,
+    ) -> Result<Self, Box<Mismatch>> {
+        match check(&leaf, &rest, authorized.requested()) {
+            Ok(()) => {
+                let chain = core::iter::once(leaf).chain(rest).collect();
+                Ok(Self { question: authorized.question, chain })
+            }
+            Err(error) => Err(Box::new(Mismatch { error, authorized })),
+        }
+    }
+
+    /// Grants the request: records the outcome, then sends it.
+    pub fn grant(self) -> Exchange {
+        self.question.record_as(Some(State::Issued(self.chain)), None)
+    }
+}
+
+fn check(
+    leaf: &CertificateDer<'_>,
+    rest: &[CertificateDer<'_>],
+    requested: &RequestedCertificate,
+) -> Result<(), Error> {
+    check_chain_length(rest.len().saturating_add(1))?;
+    let certificate = Certificate::parse(leaf).map_err(|_| ApiMisuse::Chain)?;
+    let wanted = SubjectPublicKeyInfo::parse(requested.public_key())?;
+    let fits = certificate.public_key().key() == wanted.key() && !certificate.is_ca();
+    if fits { Ok(()) } else { Err(ApiMisuse::Chain.into()) }
+}

@@ -1,0 +1,39 @@
+//! The server side: a responder that answers requests, one owned step after the other.
+//!
+//! ```text
+//! accept ──┬──────────────────────────────────────────────────────────────> Done   GetCACaps, GetCACert, HTTP errors
+//!          ├─> Decrypt ─> Lookup ─┬─> Decide ─┬─> Record ─┬─> Sign ─> Done          requests
+//!          │        │             │           └───────────┤
+//!          │        │             └───────────────────────┤                         polls, repeated requests
+//!          └────────┴─────────────────────────────────────┘                         refusals
+//! ```
+//!
+//! Whatever may wait (a key in an HSM, a database, a person's decision) is a step that the caller takes, with
+//! `.await` if it likes. Every rule is in the steps and none in a driver: [`drive()`] is the short path for blocking
+//! callers, and any other driver is exactly as safe. Bad input never fails: it becomes a reply, and a step that is
+//! dropped half way leaves nothing behind but what was recorded.
+
+pub mod challenge;
+pub mod config;
+pub mod conformance;
+pub mod drive;
+pub mod exchange;
+pub mod grant;
+pub mod question;
+mod request;
+mod route;
+pub mod store;
+pub mod transaction;
+
+pub use challenge::SharedSecret;
+pub use config::{Identity, ServerConfig};
+pub use conformance::{Violation, conformance};
+pub use drive::drive;
+pub use exchange::{Decrypt, Event, Exchange, Lookup, Outcome, Record, Sign, Status, Summary};
+pub use grant::{Authorized, Evidence, IssuedChain, Mismatch};
+pub use question::{Decide, Enrol, Refusal};
+pub use route::Responder;
+#[cfg(feature = "std")]
+pub use store::MemoryStore;
+pub use store::{Recorded, Store};
+pub use transaction::{RequestedCertificate, State, Transaction, TransactionKey, Transition};

@@ -1,0 +1,75 @@
+//! The way in: from an HTTP request to the first step.
+
+use super::config::ServerConfig;
+use super::exchange::{Exchange, Session, Summary};
+use super::request;
+use crate::crypto::Rng;
+use crate::error::Error;
+use crate::transport::{self, Call, HttpRequest, HttpResponse, Operation};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use rustls_pki_types::UnixTime;
+
+/// One endpoint. It is `Send` and `Sync` and answers any number of requests at the same time; it keeps nothing of
+/// them.
+pub struct Responder {
+    config: Arc<ServerConfig>,
+    capabilities: Vec<u8>,
+    ca_certificates: HttpResponse,
+}
+
+impl Responder {
+    /// Checks the configuration and prepares the answers that never change.
+    ///
+    /// Refuses a certificate whose keyUsage lacks the bit that its role needs
+    /// ([`ApiMisuse::Identity`](crate::error::ApiMisuse::Identity), RFC 8894 section 2.1.2), and keys of a kind or
+    /// size that cannot work.
+    pub fn new(config: ServerConfig) -> Result<Self, Error> {
+        config.check()?;
+        let capabilities = config.capabilities().to_text().into_bytes();
+        let (body, single) = config.ca_certificates()?;
+        let media_type = if single { transport::X509_CA_CERT } else { transport::X509_CA_RA_CERT };
+        let ca_certificates = HttpResponse::ok(media_type, body);
+        Ok(Self { config: Arc::new(config), capabilities, ca_certificates })
+    }
+
+    /// Takes a request. `now` is the time for replies and transactions.
+    ///
+    /// There is no error: bad input becomes a reply, HTTP 4xx where no CertRep can be addressed and a signed FAILURE
+    /// otherwise.
+    pub fn accept(&self, request: HttpRequest, now: UnixTime, rng: &mut Rng<'_>) -> Exchange {
+        let allow = transport::allowed_methods(&request.target);
+        let limits = &self.config.limits;
+        match transport::parse_request(request, limits.url, limits.message) {
+            Ok(call) => self.route(call, now, rng),
+            Err(error) => {
+                let mut reply = HttpResponse::error(error.http_status());
+                reply.allow = (reply.status == 405).then_some(allow);
+                Exchange::answered(reply, Some(error), Summary::default())
+            }
+        }
+    }
+
+    fn route(&self, call: Call, now: UnixTime, rng: &mut Rng<'_>) -> Exchange {
+        let summary = Summary { operation: Some(call.operation), ..Summary::default() };
+        match call.operation {
+            Operation::GetCaCaps => {
+                let reply = HttpResponse::ok(transport::TEXT_PLAIN, self.capabilities.clone());
+                Exchange::answered(reply, None, summary)
+            }
+            Operation::GetCaCert => Exchange::answered(self.ca_certificates.clone(), None, summary),
+            // no next certificate: an HTTP error, and no capability (R-4.7.1-5)
+            Operation::GetNextCaCert => Exchange::answered(HttpResponse::error(404), None, summary),
+            Operation::PkiOperation => {
+                request::accept(Session::new(Arc::clone(&self.config), now, summary), call.message, rng)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,386 @@
+//! Transactions (RFC 8894 section 2.5): what is remembered of a request, and the table that says what a further
+//! message about it means.
+
+use crate::error::{Error, Limit, PeerMisbehaved};
+use crate::message::codec::{Decoder, Encoder};
+use crate::wire::attributes::TransactionId;
+use crate::wire::extension::Extensions;
+use crate::wire::limits::Limits;
+use crate::wire::name::Name;
+use crate::wire::public_key::SubjectPublicKeyInfo;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+/// What identifies a transaction: the endpoint, the transactionID, and the key that signs its messages. A stranger
+/// who knows a transactionID finds nothing under it (T26).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TransactionKey {
+    endpoint: String,
+    transaction_id: TransactionId,
+    signer: [u8; 32],
+}
+
+impl TransactionKey {
+    pub(super) fn new(endpoint: String, transaction_id: TransactionId, signer: [u8; 32]) -> Self {
+        Self { endpoint, transaction_id, signer }
+    }
+
+    /// The endpoint's name, as configured.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The transactionID as the client chose it: 1 to 255 arbitrary bytes. Never a file name.
+    pub fn transaction_id(&self) -> &TransactionId {
+        &self.transaction_id
+    }
+
+    /// SHA-256 of the signer's SubjectPublicKeyInfo.
+    pub fn signer(&self) -> &[u8; 32] {
+        &self.signer
+    }
+}
+
+impl fmt::Debug for TransactionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TransactionKey({}, {})", self.endpoint, self.transaction_id)
+    }
+}
+
+/// What a client asks to be certified. The challenge password is not part of it, so it may be stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RequestedCertificate {
+    subject: Vec<u8>,
+    public_key: Vec<u8>,
+    extensions: Vec<u8>,
+}
+
+impl RequestedCertificate {
+    pub(super) fn new(
+        subject: &Name<'_>,
+        public_key: &SubjectPublicKeyInfo<'_>,
+        extensions: Option<&Extensions<'_>>,
+    ) -> Self {
+        Self {
+            subject: subject.as_der().to_vec(),
+            public_key: public_key.as_der().to_vec(),
+            extensions: extensions.map(|extensions| extensions.as_der().to_vec()).unwrap_or_default(),
+        }
+    }
+
+    /// The subject asked for.
+    pub fn subject(&self) -> Result<Name<'_>, Error> {
+        Name::parse(&self.subject)
+    }
+
+    /// The subject's public key, DER SubjectPublicKeyInfo. Possession of the private key was shown.
+    pub fn public_key(&self) -> &[u8] {
+        &self.public_key
+    }
+
+    /// The extensions asked for. They are wishes: an issuer takes over what its policy allows and nothing else.
+    pub fn extensions(&self, limits: &Limits) -> Result<Option<Extensions<'_>>, Error> {
+        if self.extensions.is_empty() {
+            return Ok(None);
+        }
+        Extensions::parse(&self.extensions, limits).map(Some)
+    }
+}
+
+impl fmt::Debug for RequestedCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.subject() {
+            Ok(subject) => write!(f, "RequestedCertificate({subject})"),
+            Err(_) => f.write_str("RequestedCertificate(..)"),
+        }
+    }
+}
+
+/// Where a transaction stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Held for a decision.
+    Pending,
+    /// Granted: the certificate, then whatever goes out with it.
+    Issued(Vec<CertificateDer<'static>>),
+    /// Refused for good.
+    Rejected,
+}
+
+/// What a store keeps for a [`TransactionKey`]: the outcome, never reply bytes and never a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    revision: u64,
+    request_hash: [u8; 32],
+    requested: RequestedCertificate,
+    state: State,
+    created: u64,
+    expires: u64,
+}
+
+const MAGIC: [u8; 4] = *b"SCT1";
+
+impl Transaction {
+    pub(super) fn new(
+        request_hash: [u8; 32],
+        requested: RequestedCertificate,
+        state: State,
+        now: UnixTime,
+        retention: Duration,
+    ) -> Self {
+        let created = now.as_secs();
+        let expires = created.saturating_add(retention.as_secs());
+        Self { revision: 1, request_hash, requested, state, created, expires }
+    }
+
+    /// This transaction in another state, one revision later.
+    pub(super) fn advanced(&self, state: State, now: UnixTime, retention: Duration) -> Self {
+        let expires = now.as_secs().saturating_add(retention.as_secs());
+        Self { revision: self.revision.saturating_add(1), state, expires, ..self.clone() }
+    }
+
+    /// This transaction, new, in another state than pending.
+    pub(super) fn starting_as(self, state: State, now: UnixTime, retention: Duration) -> Self {
+        Self { state, expires: now.as_secs().saturating_add(retention.as_secs()), ..self }
+    }
+
+    /// What the message behind this transaction asked for.
+    pub(super) fn asked(&self) -> Asked {
+        Asked::Certificate(self.request_hash)
+    }
+
+    /// This transaction behind `previous`, which it replaces.
+    pub(super) fn replacing(mut self, previous: Option<&Self>) -> Self {
+        self.revision = previous.map_or(0, |previous| previous.revision).saturating_add(1);
+        self
+    }
+
+    /// Counts up with every change; what compare-and-set compares.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What is asked for.
+    pub fn requested(&self) -> &RequestedCertificate {
+        &self.requested
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// When it was first recorded.
+    pub fn created(&self) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(self.created))
+    }
+
+    /// When a store may forget it. From then on it counts as gone.
+    pub fn expires(&self) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(self.expires))
+    }
+
+    /// The form to store, with a version in front.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut encoder = Encoder::new(MAGIC);
+        encoder.number(self.revision);
+        encoder.bytes(&self.request_hash);
+        encoder.bytes(&self.requested.subject);
+        encoder.bytes(&self.requested.public_key);
+        encoder.bytes(&self.requested.extensions);
+        encoder.number(self.created);
+        encoder.number(self.expires);
+        match &self.state {
+            State::Pending => encoder.number(0),
+            State::Issued(chain) => {
+                encoder.number(1);
+                encoder.list(chain);
+            }
+            State::Rejected => encoder.number(2),
+        }
+        encoder.finish()
+    }
+
+    /// Reads the stored form; [`SavedState`](crate::error::InvalidMessage::SavedState) when it is another version
+    /// or damaged.
+    pub fn from_bytes(stored: &[u8]) -> Result<Self, Error> {
+        const DAMAGED: Error = Error::InvalidMessage(crate::error::InvalidMessage::SavedState);
+        let mut decoder = Decoder::new(stored, MAGIC)?;
+        let revision = decoder.number()?;
+        let request_hash = decoder.bytes()?.try_into().map_err(|_| DAMAGED)?;
+        let requested = RequestedCertificate {
+            subject: decoder.bytes()?.to_vec(),
+            public_key: decoder.bytes()?.to_vec(),
+            extensions: decoder.bytes()?.to_vec(),
+        };
+        let created = decoder.number()?;
+        let expires = decoder.number()?;
+        let state = match decoder.number()? {
+            0 => State::Pending,
+            1 => State::Issued(
+                decoder.list(64)?.into_iter().map(|der| CertificateDer::from(der).into_owned()).collect(),
+            ),
+            2 => State::Rejected,
+            _ => return Err(DAMAGED),
+        };
+        decoder.finish()?;
+        Ok(Self { revision, request_hash, requested, state, created, expires })
+    }
+}
+
+/// A change for a store to make, if nothing else has changed the transaction since it was looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    pub(super) key: TransactionKey,
+    pub(super) from: Option<u64>,
+    pub(super) to: Transaction,
+}
+
+impl Transition {
+    /// The transaction to change.
+    pub fn key(&self) -> &TransactionKey {
+        &self.key
+    }
+
+    /// The revision that must be stored now; `None` when nothing may be.
+    pub fn from(&self) -> Option<u64> {
+        self.from
+    }
+
+    /// What to store.
+    pub fn to(&self) -> &Transaction {
+        &self.to
+    }
+}
+
+/// What a message asks of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A certificate, by a certification request with this SHA-256 hash.
+    Certificate([u8; 32]),
+    /// The outcome (CertPoll).
+    Outcome,
+}
+
+/// What the table says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// A new request: decide.
+    Decide,
+    /// A request that is held: decide again, or go on holding.
+    DecideHeld,
+    /// Answer with the certificate that was issued.
+    Deliver,
+    /// Refuse.
+    Refuse(PeerMisbehaved),
+}
+
+/// The transaction table: what a message means, given what is stored. A transaction past its
+/// [`Transaction::expires`] counts as gone.
+///
+/// ```text
+///            certificate, same request   certificate, other request   outcome
+/// gone       Decide                      Decide                       Refuse(UnknownTransaction)
+/// Pending    DecideHeld                  Refuse(TransactionBusy)      DecideHeld
+/// Issued     Deliver                     Decide                       Deliver
+/// Rejected   Refuse(StoredRefusal)       Decide                       Refuse(StoredRefusal)
+/// ```
+pub fn rule(stored: Option<&Transaction>, asked: Asked, now: UnixTime) -> Ruling {
+    let Some(stored) = stored.filter(|stored| now < stored.expires()) else {
+        return match asked {
+            Asked::Certificate(_) => Ruling::Decide,
+            Asked::Outcome => Ruling::Refuse(PeerMisbehaved::UnknownTransaction),
+        };
+    };
+    let same = match asked {
+        Asked::Certificate(hash) => hash == stored.request_hash,
+        Asked::Outcome => true,
+    };
+    match (&stored.state, same) {
+        (State::Pending, true) => Ruling::DecideHeld,
+        (State::Pending, false) => Ruling::Refuse(PeerMisbehaved::TransactionBusy),
+        (State::Issued(_), true) => Ruling::Deliver,
+        (State::Rejected, true) => Ruling::Refuse(PeerMisbehaved::StoredRefusal),
+        (State::Issued(_) | State::Rejected, false) => Ruling::Decide,
+    }
+}
+
+/// The most certificates that one outcome may hold.
+pub(super) fn check_chain_length(length: usize) -> Result<(), Error> {
+    if length > 16 { Err(Limit::Certificates.into()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    const HASH: [u8; 32] = [1; 32];
+    const SAME: Asked = Asked::Certificate(HASH);
+    const OTHER: Asked = Asked::Certificate([2; 32]);
+
+    fn at(seconds: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    }
+
+    fn stored(state: State) -> Transaction {
+        let requested = RequestedCertificate { subject: vec![1], public_key: vec![2], extensions: vec![] };
+        Transaction::new(HASH, requested, state, at(100), Duration::from_secs(50))
+    }
+
+    fn issued() -> State {
+        State::Issued(vec![CertificateDer::from(vec![3])])
+    }
+
+    // R-5.2-5, R-5.2-3, R-4.4-2, E18, E19: the whole table
+    #[test]
+    fn every_cell_of_the_table_holds() {
+        use PeerMisbehaved::{StoredRefusal, TransactionBusy, UnknownTransaction};
+        let cells = [
+            (None, SAME, Ruling::Decide),
+            (None, Asked::Outcome, Ruling::Refuse(UnknownTransaction)),
+            (Some(State::Pending), SAME, Ruling::DecideHeld),
+            (Some(State::Pending), OTHER, Ruling::Refuse(TransactionBusy)),
+            (Some(State::Pending), Asked::Outcome, Ruling::DecideHeld),
+            (Some(issued()), SAME, Ruling::Deliver),
+            (Some(issued()), OTHER, Ruling::Decide),
+            (Some(issued()), Asked::Outcome, Ruling::Deliver),
+            (Some(State::Rejected), SAME, Ruling::Refuse(StoredRefusal)),
+            (Some(State::Rejected), OTHER, Ruling::Decide),
+            (Some(State::Rejected), Asked::Outcome, Ruling::Refuse(StoredRefusal)),
+        ];
+        for (state, asked, ruling) in cells {
+            assert_eq!(
+                rule(state.clone().map(stored).as_ref(), asked, at(120)),
+                ruling,
+                "{state:?} {asked:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_expired_transaction_is_gone() {
+        let transaction = stored(issued());
+        assert_eq!(rule(Some(&transaction), SAME, at(149)), Ruling::Deliver);
+        assert_eq!(rule(Some(&transaction), SAME, at(150)), Ruling::Decide);
+        assert_eq!(
+            rule(Some(&transaction), Asked::Outcome, at(150)),
+            Ruling::Refuse(PeerMisbehaved::UnknownTransaction)
+        );
+    }
+
+    #[test]
+    fn the_stored_form_is_read_back_and_damage_is_refused() {
+        for state in [State::Pending, issued(), State::Rejected] {
+            let transaction = stored(state);
+            let bytes = transaction.to_bytes();
+            assert_eq!(Transaction::from_bytes(&bytes).as_ref(), Ok(&transaction));
+            for length in 0..bytes.len() {
+                assert!(Transaction::from_bytes(&bytes[..length]).is_err());
+            }
+        }
+    }
+}
