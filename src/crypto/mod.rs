@@ -118,8 +118,9 @@ impl Provider {
         find(self.verifiers, |item| item.scheme() == scheme).ok_or(Unsupported::Signature.into())
     }
 
-    /// SHA-256 over `parts`, which every provider has to list.
-    pub(crate) fn sha256(&self, parts: &[&[u8]]) -> Result<[u8; 32], Error> {
+    /// SHA-256 over the concatenation of `parts`: fingerprints and identifiers. [`ApiMisuse::Algorithm`] when the
+    /// provider does not list it, which every provider has to.
+    pub fn sha256(&self, parts: &[&[u8]]) -> Result<[u8; 32], Error> {
         let value = self.digest(Digest::Sha256).map_err(|_| ApiMisuse::Algorithm)?.digest(parts);
         value.as_bytes().try_into().map_err(|_| ApiMisuse::Algorithm.into())
     }

@@ -58,6 +58,7 @@ impl<R: TryCryptoRng> TryRng for Random<R> {
 impl<R: TryCryptoRng> TryCryptoRng for Random<R> {}
 
 /// `N` fresh random bytes.
+#[cfg(any(feature = "client", feature = "server"))]
 pub(crate) fn random_array<const N: usize>(rng: &mut Rng<'_>) -> Result<[u8; N], RngFailed> {
     let mut bytes = [0; N];
     rng.try_fill_bytes(&mut bytes)?;

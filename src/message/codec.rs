@@ -1,10 +1,12 @@
 //! A plain length-prefixed encoding for state that is saved: versioned, bounded, with a checksum against damage.
 //! It protects against accidents only; the integrity of saved state is its store's.
 
+#[cfg(feature = "client")]
 use crate::crypto::Provider;
 use crate::error::{Error, InvalidMessage};
 use alloc::vec::Vec;
 
+#[cfg(feature = "client")]
 const CHECKSUM: usize = 8;
 
 /// Writes fields behind a four-byte magic that includes the version.
@@ -30,11 +32,13 @@ impl Encoder {
         items.iter().for_each(|item| self.bytes(item.as_ref()));
     }
 
+    #[cfg(feature = "server")]
     pub(crate) fn finish(self) -> Vec<u8> {
         self.0
     }
 
     /// Appends a checksum.
+    #[cfg(feature = "client")]
     pub(crate) fn finish_with_checksum(mut self, provider: &Provider) -> Result<Vec<u8>, Error> {
         let digest = provider.sha256(&[&self.0])?;
         self.0.extend(digest.iter().take(CHECKSUM));
@@ -53,6 +57,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Checks and cuts off the checksum first.
+    #[cfg(feature = "client")]
     pub(crate) fn with_checksum(saved: &'a [u8], magic: [u8; 4], provider: &Provider) -> Result<Self, Error> {
         let (fields, checksum) =
             saved.split_at_checked(saved.len().saturating_sub(CHECKSUM)).ok_or(DAMAGED)?;
@@ -92,7 +97,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-#[cfg(all(test, feature = "rustcrypto"))]
+#[cfg(all(test, feature = "client", feature = "rustcrypto"))]
 mod tests {
     use super::*;
     use crate::crypto::rustcrypto::PROVIDER;

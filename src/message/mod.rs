@@ -7,6 +7,7 @@
 //! content -> envelope() -> Draft -> SignJob -> bytes           writing: encrypt first, then sign
 //! ```
 
+#[cfg(any(feature = "client", feature = "server"))]
 pub(crate) mod codec;
 pub mod correlate;
 pub mod open;

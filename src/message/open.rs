@@ -175,6 +175,7 @@ impl Verified {
     }
 
     /// Does the work of one signature check with the signer's key over `bytes`, and throws the result away.
+    #[cfg(feature = "server")]
     pub(crate) fn stand_in_check(&self, provider: &Provider, bytes: &[u8]) {
         let parts = SignedData::parse(&self.der, &self.limits).and_then(|data| data.signer());
         if let (Ok(info), Ok(signer), Ok(verifier)) =

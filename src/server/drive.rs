@@ -1,6 +1,7 @@
 //! The short path for blocking callers.
 
-use super::exchange::{Exchange, Outcome};
+use super::exchange::Exchange;
+use super::outcome::Outcome;
 use super::question::Decide;
 use super::store::{Recorded, Store};
 use crate::crypto::{Decryptor, Rng, Signer};

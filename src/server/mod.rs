@@ -19,9 +19,11 @@ pub mod conformance;
 pub mod drive;
 pub mod exchange;
 pub mod grant;
+pub mod outcome;
 pub mod question;
 mod request;
 mod route;
+mod session;
 pub mod store;
 pub mod transaction;
 
@@ -29,8 +31,9 @@ pub use challenge::SharedSecret;
 pub use config::{Identity, ServerConfig};
 pub use conformance::{Violation, conformance};
 pub use drive::drive;
-pub use exchange::{Decrypt, Event, Exchange, Lookup, Outcome, Record, Sign, Status, Summary};
+pub use exchange::{Decrypt, Exchange, Lookup, Record, Sign};
 pub use grant::{Authorized, Evidence, IssuedChain, Mismatch};
+pub use outcome::{Event, Outcome, Status, Summary};
 pub use question::{Decide, Enrol, Refusal};
 pub use route::Responder;
 #[cfg(feature = "std")]

@@ -1,8 +1,9 @@
 //! What the server asks its owner. Each question has its own answers, and no others.
 
-use super::exchange::{Exchange, Record, Session};
+use super::exchange::{Exchange, Record};
 use super::grant::{Authorized, Evidence};
 use super::request::Submitted;
+use super::session::Session;
 use super::transaction::{RequestedCertificate, State, Transaction, TransactionKey, Transition};
 use crate::crypto::{ChallengePassword, Rng};
 use crate::error::{Error, PeerMisbehaved};

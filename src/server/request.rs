@@ -1,6 +1,8 @@
 //! From a pkiMessage to a checked request: everything before the store is asked.
 
-use super::exchange::{Decrypt, Event, Exchange, Lookup, Session};
+use super::exchange::{Decrypt, Exchange, Lookup};
+use super::outcome::Event;
+use super::session::Session;
 use super::transaction::{Asked, RequestedCertificate, TransactionKey};
 use crate::crypto::{ChallengePassword, Rng, Unwrapped};
 use crate::error::{BadEnvelope, BadSignature, Error, InvalidMessage, KeyError, Unsupported};

@@ -1,8 +1,10 @@
 //! The way in: from an HTTP request to the first step.
 
 use super::config::ServerConfig;
-use super::exchange::{Exchange, Session, Summary};
+use super::exchange::Exchange;
+use super::outcome::Summary;
 use super::request;
+use super::session::Session;
 use crate::crypto::Rng;
 use crate::error::Error;
 use crate::transport::{self, Call, HttpRequest, HttpResponse, Operation};

@@ -1,0 +1,166 @@
+//! The request in hand, and every way to answer it.
+
+use super::config::ServerConfig;
+use super::exchange::{Exchange, Sign};
+use super::outcome::{Event, Outcome, Status, Summary};
+use crate::crypto::{Purpose, Rng, random};
+use crate::error::{Error, FailInfo, InvalidMessage};
+use crate::message::{Draft, Fields, envelope};
+use crate::transport::HttpResponse;
+use crate::wire::algorithm::{ContentEncryption, Digest};
+use crate::wire::attributes::{MessageType, Nonce, PkiStatus, TransactionId};
+use crate::wire::certificate::Certificate;
+use crate::wire::certs_only;
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+/// What is known of the request in hand, and how its reply will look.
+pub(super) struct Session {
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) now: UnixTime,
+    /// Whose identity answers: the one the request named, else the first.
+    pub(super) identity: usize,
+    /// Mirrors the request where the provider can.
+    pub(super) digest: Digest,
+    pub(super) cipher: ContentEncryption,
+    nonce: Option<Nonce>,
+    /// The reply's recipient, once the signature verified.
+    signer: Option<CertificateDer<'static>>,
+    cause: Option<Error>,
+    pub(super) summary: Summary,
+    pub(super) events: Vec<Event>,
+}
+
+/// What a CertRep says.
+enum Answer<'a> {
+    Success(&'a [CertificateDer<'static>]),
+    Pending,
+    Failure(FailInfo),
+}
+
+impl Session {
+    pub(super) fn new(config: Arc<ServerConfig>, now: UnixTime, summary: Summary) -> Self {
+        Self {
+            config,
+            now,
+            identity: 0,
+            digest: Digest::Sha256,
+            cipher: ContentEncryption::Aes128Cbc,
+            nonce: None,
+            signer: None,
+            cause: None,
+            summary,
+            events: Vec::new(),
+        }
+    }
+
+    pub(super) fn address(&mut self, id: TransactionId, nonce: Nonce) {
+        self.summary.transaction_id = Some(id);
+        self.nonce = Some(nonce);
+    }
+
+    pub(super) fn signed_by(&mut self, signer: &CertificateDer<'static>) {
+        self.summary.subject = Certificate::parse(signer).ok().map(|signer| signer.subject().to_string());
+        self.signer = Some(signer.clone());
+    }
+
+    pub(super) fn transaction_id(&self) -> Result<&TransactionId, Error> {
+        self.summary.transaction_id.as_ref().ok_or(InvalidMessage::MissingAttribute.into())
+    }
+
+    pub(super) fn done(mut self, reply: HttpResponse) -> Exchange {
+        if reply.status != 200 {
+            self.summary.status = Status::HttpError;
+        }
+        Exchange::Done(Outcome { reply, cause: self.cause, summary: self.summary, events: self.events })
+    }
+
+    /// An HTTP status, where no CertRep can be addressed.
+    pub(super) fn http_error(mut self, error: Error) -> Exchange {
+        self.cause = Some(error);
+        self.done(HttpResponse::error(error.http_status()))
+    }
+
+    /// 503: the transaction stays as it is, and the client asks again (E21).
+    pub(super) fn unavailable(mut self, error: Error) -> Exchange {
+        self.cause = Some(error);
+        let mut reply = HttpResponse::error(503);
+        reply.retry_after = Some(self.config.retry_after);
+        self.done(reply)
+    }
+
+    /// FAILURE with the failInfo of the table.
+    pub(super) fn refuse(mut self, error: Error, rng: &mut Rng<'_>) -> Exchange {
+        self.cause = Some(error);
+        self.reply(&Answer::Failure(error.fail_info()), rng)
+    }
+
+    /// FAILURE badRequest whatever the error: from decryption to the challenge all refusals look the same.
+    pub(super) fn refuse_request(mut self, error: Error, rng: &mut Rng<'_>) -> Exchange {
+        self.cause = Some(error);
+        self.reply(&Answer::Failure(FailInfo::BadRequest), rng)
+    }
+
+    pub(super) fn hold(self, rng: &mut Rng<'_>) -> Exchange {
+        self.reply(&Answer::Pending, rng)
+    }
+
+    pub(super) fn deliver(self, chain: &[CertificateDer<'static>], rng: &mut Rng<'_>) -> Exchange {
+        self.reply(&Answer::Success(chain), rng)
+    }
+
+    fn reply(mut self, answer: &Answer<'_>, rng: &mut Rng<'_>) -> Exchange {
+        match self.draft(answer, rng) {
+            Ok(draft) => {
+                self.summary.status = match answer {
+                    Answer::Success(_) => Status::Success,
+                    Answer::Pending => Status::Pending,
+                    Answer::Failure(fail_info) => Status::Failure(*fail_info),
+                };
+                Exchange::Sign(Sign { session: Box::new(self), draft })
+            }
+            Err(error) => self.unavailable(error),
+        }
+    }
+
+    fn draft(&self, answer: &Answer<'_>, rng: &mut Rng<'_>) -> Result<Draft, Error> {
+        let provider = self.config.provider;
+        let (pki_status, fail_info) = match answer {
+            Answer::Success(_) => (PkiStatus::Success, None),
+            Answer::Pending => (PkiStatus::Pending, None),
+            Answer::Failure(fail_info) => (PkiStatus::Failure, Some(*fail_info)),
+        };
+        let content = match answer {
+            Answer::Success(chain) => {
+                let list: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
+                let signer = self.signer.as_ref().ok_or(InvalidMessage::Certificate)?;
+                let recipient = Certificate::parse(signer)?;
+                envelope(provider, &certs_only::encode(&list), &recipient, self.cipher, rng)?
+            }
+            // zero octets, and present: some clients cannot read an absent eContent
+            Answer::Pending | Answer::Failure(_) => Vec::new(),
+        };
+        let identity = self.config.identities.get(self.identity).or(self.config.identities.first());
+        let certificate = identity.ok_or(InvalidMessage::Certificate)?.signing.clone();
+        let fields = Fields {
+            message_type: MessageType::CertRep,
+            pki_status: Some(pki_status),
+            fail_info,
+            sender_nonce: Nonce::from_bytes(&random::random_array::<16>(rng)?)?,
+            recipient_nonce: self.nonce.clone(),
+            transaction_id: self.transaction_id()?.clone(),
+            signing_time: Some(self.now),
+        };
+        Draft::new(provider, content, &fields, certificate, self.digest, Purpose::CertRep)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("summary", &self.summary).finish_non_exhaustive()
+    }
+}
