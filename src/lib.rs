@@ -20,3 +20,7 @@ pub mod server;
 pub use rustls_pki_types as pki_types;
 
 pub use error::Error;
+
+#[cfg(all(doctest, feature = "rustcrypto"))]
+#[doc = include_str!("../no_std.md")]
+mod no_std {}

@@ -10,6 +10,7 @@ use crate::error::{Error, FailInfo, Retry};
 use crate::transport::{HttpRequest, HttpResponse};
 use crate::wire::attributes::MessageType;
 use crate::wire::capabilities::Capabilities;
+use crate::wire::name::is_unseen;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -91,11 +92,7 @@ impl UntrustedText {
 impl fmt::Display for UntrustedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|char| match char {
-            // format characters too: some reverse the direction of a line
-            _ if char.is_control() => write!(f, "{}", char.escape_default()),
-            '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' => {
-                write!(f, "{}", char.escape_unicode())
-            }
+            _ if is_unseen(char) => write!(f, "{}", char.escape_default()),
             _ => fmt::Write::write_char(f, char),
         })
     }

@@ -2,7 +2,7 @@
 
 use super::transaction::{Transaction, TransactionKey, Transition};
 
-/// A store, for [`drive`](super::drive). An asynchronous driver needs no trait: it answers the steps
+/// A store, for [`drive`](super::drive()). An asynchronous driver needs no trait: it answers the steps
 /// [`Lookup`](super::Lookup) and [`Record`](super::Record) itself, and can still prove its store with
 /// [`conformance`](super::conformance()).
 pub trait Store {

@@ -359,7 +359,7 @@ pub fn assemble(tbs: &[u8], scheme: SignatureScheme, signature: &[u8]) -> Vec<u8
 mod tests {
     use super::*;
     use crate::wire::algorithm::Digest;
-    use crate::wire::name::DistinguishedName;
+    use crate::wire::distinguished_name::DistinguishedName;
     use crate::wire::public_key::encode_rsa;
     use crate::wire::selector::CertificateSelector;
     use alloc::format;

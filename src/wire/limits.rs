@@ -17,7 +17,7 @@ pub struct Limits {
     pub capability_lines: usize,
     /// Nesting of ASN.1 elements.
     pub depth: usize,
-    /// ASN.1 elements that [`normalize`](crate::wire::normalize) looks at.
+    /// ASN.1 elements that [`normalize`](crate::wire::normalize()) looks at.
     pub nodes: usize,
     /// Certificates in one message.
     pub certificates: usize,

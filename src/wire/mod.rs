@@ -14,6 +14,7 @@ pub mod attributes;
 pub mod capabilities;
 pub mod certificate;
 pub mod certs_only;
+pub mod distinguished_name;
 pub mod enveloped_data;
 pub mod extension;
 pub mod limits;
@@ -25,6 +26,7 @@ pub mod public_key;
 pub mod selector;
 pub mod signed_data;
 pub(crate) mod tlv;
+mod values;
 
 pub use algorithm::{AlgorithmIdentifier, ContentEncryption, Digest, KeyTransport, SignatureScheme};
 pub use attributes::{
@@ -33,10 +35,11 @@ pub use attributes::{
 pub use capabilities::{Capabilities, Capability};
 pub use certificate::{Certificate, TbsCertificateDraft, assemble};
 pub use certs_only::{CertsOnly, ca_certificates};
+pub use distinguished_name::DistinguishedName;
 pub use enveloped_data::{EnvelopedData, EnvelopedDataDraft, KeyTransRecipientInfo, RecipientInfo};
 pub use extension::{Extension, Extensions, ExtensionsBuilder, GeneralName, KeyUsage, subject_alt_names};
 pub use limits::Limits;
-pub use name::{DistinguishedName, Name};
+pub use name::Name;
 pub use normalize::normalize;
 pub use oid::Oid;
 pub use pkcs10::{CertificationRequest, CertificationRequestInfoDraft};

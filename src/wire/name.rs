@@ -1,15 +1,12 @@
-//! Distinguished names: reading, showing and comparing them, and making them from text.
+//! Distinguished names: reading, showing and comparing them.
 
-use super::attributes::is_printable_string;
 use super::limits::Limits;
 use super::normalize::Header;
 use super::oid::Oid;
-use super::tlv::{self, Reader, Writer};
-use crate::error::{ApiMisuse, Error, InvalidMessage, Limit};
+use super::tlv::{self, Reader};
+use crate::error::{Error, InvalidMessage, Limit};
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
-use core::str::FromStr;
 
 const NUMERIC_STRING: u8 = 0x12;
 const VISIBLE_STRING: u8 = 0x1A;
@@ -24,7 +21,7 @@ const MAX_VALUE: usize = 1024;
 const MAX_SHOWN: usize = 512;
 
 /// The keywords of RFC 4514 section 3 and others in use, in capitals; the first of a type is the one shown.
-const KEYWORDS: [(&str, Oid<'static>); 20] = [
+pub(super) const KEYWORDS: [(&str, Oid<'static>); 20] = [
     ("CN", Oid::COMMON_NAME),
     ("C", Oid::COUNTRY_NAME),
     ("ST", Oid::STATE_OR_PROVINCE_NAME),
@@ -61,7 +58,7 @@ const KEYWORDS: [(&str, Oid<'static>); 20] = [
 /// encoding, is safe for logs (control characters and invisible ones are escaped) and is cut after 512 characters; it
 /// is for people, not for comparing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Name<'a>(&'a [u8]);
+pub struct Name<'a>(pub(super) &'a [u8]);
 
 impl<'a> Name<'a> {
     /// Reads one that fills `der`. [`InvalidMessage::Name`] when it is not one; [`Limit::Name`] for more than 32
@@ -113,7 +110,7 @@ impl<'a> Name<'a> {
     }
 
     /// The contents of the relative distinguished names.
-    fn rdns(&self) -> impl Iterator<Item = Reader<'a>> + use<'a> {
+    pub(super) fn rdns(&self) -> impl Iterator<Item = Reader<'a>> + use<'a> {
         let mut reader = Reader::new(self.0).and_then(|mut reader| reader.enter(tlv::SEQUENCE)).ok();
         core::iter::from_fn(move || reader.as_mut()?.enter(tlv::SET).ok())
     }
@@ -316,228 +313,18 @@ fn show_text(text: &str, out: &mut Shown<'_, '_>) -> fmt::Result {
 }
 
 /// Control characters, and those that change the direction of text or take no space.
-fn is_unseen(character: char) -> bool {
+pub(crate) fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
             | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// A distinguished name of its own, for the subject of a request.
-///
-/// From text, it takes the attributes in the order in which they are written: `"C=DE, O=Example, CN=dev1"`. A comma
-/// separates relative distinguished names, `+` the attributes of one. Types are CN, C, ST, L, STREET, O, OU, DC, UID,
-/// serialNumber, emailAddress or E, SN, GN, title, unstructuredName, unstructuredAddress, in any case, or dotted object
-/// identifiers. In a value, a backslash takes the next character as it is, or two hexadecimal digits as a byte of UTF-8
-/// (RFC 4514 section 2.4); a value may stand in quotes. Empty text is the empty name.
-///
-/// Values become PrintableString where that can hold them, else UTF8String; DC, emailAddress and unstructuredName
-/// become IA5String.
-///
-/// ```
-/// # fn main() -> Result<(), scep::Error> {
-/// use scep::wire::DistinguishedName;
-///
-/// let name: DistinguishedName = r#"c=DE, O="Example, Inc.", CN=dev\+1"#.parse()?;
-/// assert_eq!(name.to_string(), r"C=DE, O=Example\, Inc., CN=dev\+1");
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct DistinguishedName(Vec<u8>);
-
-impl DistinguishedName {
-    /// Copies a `Name`. Fails as [`Name::parse`] does.
-    pub fn from_der(der: &[u8]) -> Result<Self, Error> {
-        Name::parse(der).map(|name| Self(name.as_der().to_vec()))
-    }
-
-    /// The DER `Name`.
-    pub fn as_der(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// A view of it.
-    pub fn name(&self) -> Name<'_> {
-        Name(&self.0)
-    }
-}
-
-impl fmt::Display for DistinguishedName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.name().fmt(f)
-    }
-}
-
-impl fmt::Debug for DistinguishedName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DistinguishedName({self})")
-    }
-}
-
-impl From<Name<'_>> for DistinguishedName {
-    fn from(name: Name<'_>) -> Self {
-        Self(name.as_der().to_vec())
-    }
-}
-
-impl FromStr for DistinguishedName {
-    type Err = Error;
-
-    /// [`ApiMisuse::SubjectText`] for unknown types, empty values, control characters, a country that is not two
-    /// letters, other than ASCII where only ASCII can go, and more or longer attributes than [`Name::parse`] takes.
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let der = encode(text).ok_or(ApiMisuse::SubjectText)?;
-        Self::from_der(&der).map_err(|_| ApiMisuse::SubjectText.into())
-    }
-}
-
-/// What ends a value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    Attribute,
-    Rdn,
-    Name,
-}
-
-fn encode(text: &str) -> Option<Vec<u8>> {
-    let mut rest = text.trim_start();
-    let mut name = Writer::new();
-    let mut rdn = Vec::new();
-    let mut end = if rest.is_empty() { End::Name } else { End::Rdn };
-    while end != End::Name {
-        let (keyword, after) = rest.split_once('=')?;
-        let (value, after, ended_by) = take_value(after)?;
-        rdn.push(encode_attribute(keyword.trim(), &value)?);
-        (rest, end) = (after, ended_by);
-        if end != End::Attribute {
-            // DER sorts the elements of a SET OF (X.690 section 11.6).
-            rdn.sort();
-            name.tlv(tlv::SET, &rdn.concat());
-            rdn.clear();
-        }
-    }
-    let mut writer = Writer::new();
-    writer.tlv(tlv::SEQUENCE, &name.finish());
-    Some(writer.finish())
-}
-
-/// The value at the front of `text`, what follows it, and what ended it.
-fn take_value(text: &str) -> Option<(String, &str, End)> {
-    let text = text.trim_start();
-    let (value, rest) = match text.strip_prefix('"') {
-        Some(quoted) => {
-            let (value, rest) = unescape(quoted, &['"'])?;
-            (value, rest.strip_prefix('"')?.trim_start())
-        }
-        // A value in hexadecimal is a form of RFC 4514 that nobody writes by hand.
-        None if text.starts_with('#') => return None,
-        None => unescape(text, &[',', '+', ';', '"', '<', '>'])?,
-    };
-    let mut characters = rest.chars();
-    let end = match characters.next() {
-        None => End::Name,
-        Some(',') => End::Rdn,
-        Some('+') => End::Attribute,
-        Some(_) => return None,
-    };
-    Some((value, characters.as_str(), end))
-}
-
-/// Reads up to one of `stops` or the end. White space at the end is dropped unless it is escaped or before a quote.
-fn unescape<'a>(text: &'a str, stops: &[char]) -> Option<(String, &'a str)> {
-    let mut bytes = Vec::new();
-    let mut kept = 0;
-    let mut rest = text;
-    while let Some(character) = rest.chars().next().filter(|character| !stops.contains(character)) {
-        rest = rest.get(character.len_utf8()..)?;
-        let escaped = character == '\\';
-        if escaped && let Some(byte) = rest.get(..2).and_then(hexadecimal) {
-            bytes.push(byte);
-            rest = rest.get(2..)?;
-        } else {
-            let character = if escaped { rest.chars().next()? } else { character };
-            bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            rest = if escaped { rest.get(character.len_utf8()..)? } else { rest };
-        }
-        if escaped || character != ' ' {
-            kept = bytes.len();
-        }
-    }
-    if stops != ['"'] {
-        bytes.truncate(kept);
-    }
-    Some((String::from_utf8(bytes).ok()?, rest))
-}
-
-fn hexadecimal(digits: &str) -> Option<u8> {
-    u8::from_str_radix(digits, 16).ok().filter(|_| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-}
-
-fn encode_attribute(keyword: &str, value: &str) -> Option<Vec<u8>> {
-    if value.is_empty() || value.chars().any(char::is_control) {
-        return None;
-    }
-    let known = KEYWORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(keyword));
-    let oid = match known {
-        Some((_, oid)) => oid.as_bytes().to_vec(),
-        None => encode_oid(keyword)?,
-    };
-    let printable = is_printable_string(value.as_bytes());
-    let tag = match Oid::new(&oid) {
-        Oid::COUNTRY_NAME => {
-            let letters = value.len() == 2 && value.bytes().all(|letter| letter.is_ascii_alphabetic());
-            letters.then_some(tlv::PRINTABLE_STRING)?
-        }
-        Oid::SERIAL_NUMBER => printable.then_some(tlv::PRINTABLE_STRING)?,
-        Oid::DOMAIN_COMPONENT | Oid::EMAIL_ADDRESS | Oid::UNSTRUCTURED_NAME => {
-            value.is_ascii().then_some(tlv::IA5_STRING)?
-        }
-        _ if printable => tlv::PRINTABLE_STRING,
-        _ => tlv::UTF8_STRING,
-    };
-    let mut writer = Writer::new();
-    writer.nested(tlv::SEQUENCE, |writer| {
-        writer.tlv(tlv::OBJECT_IDENTIFIER, &oid);
-        writer.tlv(tag, value.as_bytes());
-    });
-    Some(writer.finish())
-}
-
-/// The contents octets of an object identifier in dotted decimal, with or without `OID.` in front.
-fn encode_oid(dotted: &str) -> Option<Vec<u8>> {
-    let dotted = match dotted.get(..4) {
-        Some(prefix) if prefix.eq_ignore_ascii_case("OID.") => dotted.get(4..)?,
-        _ => dotted,
-    };
-    let mut arcs = dotted.split('.').map(|arc| {
-        let digits = !arc.is_empty() && arc.bytes().all(|digit| digit.is_ascii_digit());
-        arc.parse::<u64>().ok().filter(|_| digits)
-    });
-    let (root, second) = (arcs.next()??, arcs.next()??);
-    if root > 2 || (root < 2 && second > 39) {
-        return None;
-    }
-    let first = root.checked_mul(40)?.checked_add(second)?;
-    let mut octets = Vec::new();
-    for arc in core::iter::once(Some(first)).chain(arcs) {
-        let arc = arc?;
-        // Seven bits an octet, the most significant first; all but the last have the top bit set.
-        for shift in (0..u64::BITS).step_by(7).rev() {
-            let shifted = arc.checked_shr(shift)?;
-            if shifted > 0 || shift == 0 {
-                let more = if shift == 0 { 0 } else { 0x80 };
-                octets.push(u8::try_from(shifted & 0x7F).ok()? | more);
-            }
-        }
-    }
-    Some(octets)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::distinguished_name::DistinguishedName;
+    use super::super::tlv::Writer;
     use super::*;
-    use alloc::format;
     use alloc::string::ToString;
 
     const CN: &[u8] = &[0x55, 4, 3];
@@ -568,90 +355,6 @@ mod tests {
 
     fn made(text: &str) -> DistinguishedName {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
-    }
-
-    // X-4: Printable where possible, UTF8 else; the order as written.
-    #[test]
-    fn text_becomes_der_in_the_order_written() {
-        let expected = name(&[
-            (Oid::COUNTRY_NAME.as_bytes(), tlv::PRINTABLE_STRING, b"DE"),
-            (Oid::ORGANIZATION_NAME.as_bytes(), tlv::UTF8_STRING, "Exämple".as_bytes()),
-            (Oid::DOMAIN_COMPONENT.as_bytes(), tlv::IA5_STRING, b"example"),
-            (&[0x88, 0x37, 0x03], tlv::UTF8_STRING, b"a_b"),
-            (CN, tlv::PRINTABLE_STRING, b"dev1"),
-        ]);
-        let text = " c=DE , O = Exämple,dc=example,2.999.3=a_b, CN=dev1 ";
-        assert_eq!(made(text).as_der(), expected);
-        assert_eq!(made(text).to_string(), "C=DE, O=Exämple, DC=example, 2.999.3=a_b, CN=dev1");
-        assert_eq!(made("").as_der(), [0x30, 0]);
-        assert!(made("  ").name().is_empty());
-    }
-
-    #[test]
-    fn escapes_and_quotes_are_read_and_shown_again() {
-        for (text, value) in [
-            (r"CN=a\, b\+c\=d", "a, b+c=d"),
-            (r#"CN="a, b+c=d ""#, "a, b+c=d "),
-            (r#"CN="say \"hi\"" "#, "say \"hi\""),
-            (r"CN=\ a b\  ", " a b "),
-            (r"CN=\#1", "#1"),
-            (r"CN=M\C3\BCller", "Müller"),
-            (r"CN=back\\slash", r"back\slash"),
-            ("CN=a=b", "a=b"),
-        ] {
-            let name = made(text);
-            assert_eq!(name.name().common_name().unwrap(), value, "{text}");
-            assert_eq!(made(&name.to_string()), name, "{text}");
-        }
-    }
-
-    #[test]
-    fn attributes_of_one_rdn_are_sorted() {
-        let name = made("OU=a + CN=b, O=x");
-        assert_eq!(name, made("CN=b+OU=a,O=x"));
-        assert_eq!(name.to_string(), "CN=b+OU=a, O=x");
-        assert_eq!(name.name().rdns().count(), 2);
-    }
-
-    #[test]
-    fn text_that_is_no_name_is_refused() {
-        for text in [
-            "dev1",
-            "CN",
-            "CN=",
-            "CN=a,",
-            ",CN=a",
-            "CN=a,,O=b",
-            "CN=a+",
-            "XY=a",
-            "=a",
-            "CN=a\nb",
-            "CN=a\\00b",
-            "C=DEU",
-            "C=1A",
-            "DC=ä",
-            "serialNumber=a_b",
-            "CN=#0500",
-            "CN=\"a",
-            "CN=\"a\"b",
-            "CN=a\\",
-            "CN=\\C3",
-            "CN=a;O=b",
-            "CN=a<b",
-            "1=a",
-            "3.1=a",
-            "1.40=a",
-            "1.2.=a",
-            "1.2.+3=a",
-            "1.2.99999999999999999999=a",
-        ] {
-            let error = text.parse::<DistinguishedName>();
-            assert_eq!(error, Err(ApiMisuse::SubjectText.into()), "{text}");
-        }
-        assert!(format!("CN={}", "x".repeat(1025)).parse::<DistinguishedName>().is_err());
-        assert!("O=x,".repeat(32).parse::<DistinguishedName>().is_err());
-        assert!(format!("{}CN=x", "O=x,".repeat(32)).parse::<DistinguishedName>().is_err());
-        assert!(format!("{}CN=x", "O=x,".repeat(31)).parse::<DistinguishedName>().is_ok());
     }
 
     #[test]

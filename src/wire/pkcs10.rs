@@ -1,7 +1,7 @@
 //! PKCS #10 certification requests (RFC 2986) and the attributes that SCEP needs of them (RFC 2985 section 5.4).
 
 use super::algorithm::AlgorithmIdentifier;
-use super::attributes::{Attribute, find_once, is_printable_string};
+use super::attributes::{Attribute, find_once};
 use super::extension::Extensions;
 use super::limits::Limits;
 use super::name::{self, Name};
@@ -9,6 +9,7 @@ use super::oid::Oid;
 use super::public_key::SubjectPublicKeyInfo;
 use super::signed_data::{check_elements, elements};
 use super::tlv::{self, Tlv, Writer};
+use super::values::is_printable_string;
 use crate::error::{Error, InvalidMessage, Limit};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -267,7 +268,7 @@ mod tests {
     use super::*;
     use crate::wire::algorithm::{Digest, SignatureScheme};
     use crate::wire::certificate::assemble;
-    use crate::wire::name::DistinguishedName;
+    use crate::wire::distinguished_name::DistinguishedName;
     use crate::wire::public_key::encode_rsa;
     use alloc::format;
 

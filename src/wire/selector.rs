@@ -162,7 +162,7 @@ impl fmt::Debug for CertificateSelector<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::name::DistinguishedName;
+    use crate::wire::distinguished_name::DistinguishedName;
 
     #[test]
     fn selectors_are_read_back_byte_for_byte() {

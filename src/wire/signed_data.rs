@@ -386,8 +386,9 @@ pub(super) mod tests {
     use super::*;
     use crate::wire::algorithm::Digest;
     use crate::wire::certificate::{TbsCertificateDraft, assemble};
+    use crate::wire::distinguished_name::DistinguishedName;
     use crate::wire::extension::KeyUsage;
-    use crate::wire::name::{DistinguishedName, Name};
+    use crate::wire::name::Name;
     use crate::wire::public_key::{SubjectPublicKeyInfo, encode_rsa};
     use alloc::vec;
     use core::time::Duration;
