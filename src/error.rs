@@ -29,6 +29,8 @@ pub enum Error {
     RandomFailed,
     /// A configured limit was passed.
     TooLarge(Limit),
+    /// Something of the server owner's cannot be reached now.
+    Unavailable(Unavailable),
     /// The caller asked for something that cannot work.
     ApiMisuse(ApiMisuse),
 }
@@ -196,6 +198,15 @@ reasons! {
 }
 
 reasons! {
+    /// Reasons for [`Error::Unavailable`].
+    Unavailable in Unavailable {
+        Store = "the transaction store cannot be reached, or is full",
+        Decision = "nobody can decide now, or no certificate can be issued now",
+        Changed = "the transaction changed meanwhile; the client asks again",
+    }
+}
+
+reasons! {
     /// Reasons for [`Error::ApiMisuse`].
     ApiMisuse in ApiMisuse {
         Url = "not an http or https URL without user name, query and fragment",
@@ -248,6 +259,7 @@ impl fmt::Display for Error {
             Self::Key(reason) => write!(f, "private key: {reason}"),
             Self::RandomFailed => RngFailed.fmt(f),
             Self::TooLarge(limit) => write!(f, "too large: {limit}"),
+            Self::Unavailable(reason) => write!(f, "unavailable: {reason}"),
             Self::ApiMisuse(reason) => write!(f, "wrong use: {reason}"),
         }
     }
@@ -327,7 +339,7 @@ impl Error {
             Self::InvalidMessage(InvalidMessage::Method) => 405,
             Self::TooLarge(Limit::Message) => 413,
             Self::TooLarge(Limit::Url) => 414,
-            Self::Key(_) | Self::RandomFailed => 503,
+            Self::Key(_) | Self::RandomFailed | Self::Unavailable(_) => 503,
             Self::ApiMisuse(_) => 500,
             _ => 400,
         }
@@ -345,6 +357,7 @@ impl Error {
             | Self::BadSignature(_)
             | Self::BadEnvelope(_)
             | Self::Unsupported(_)
+            | Self::Unavailable(_)
             | Self::RandomFailed
             | Self::Key(KeyError::Unavailable | KeyError::WrongSignature) => Retry::Same,
             Self::UnexpectedStatus(status) => match *status {

@@ -40,7 +40,12 @@ pub(super) fn capabilities(plan: Box<Plan>, response: &HttpResponse) -> Result<S
     let limits = &plan.config.limits;
     let read = match transport::check_response(response, Operation::GetCaCaps, limits.capabilities) {
         Ok(()) => Capabilities::parse(&response.body, limits),
-        Err(Error::UnexpectedStatus(status)) if !matches!(status, 408 | 429 | 503) => Ok(Capabilities::new()),
+        // who asks for nothing else wants to know; an enrolment goes on
+        Err(Error::UnexpectedStatus(status))
+            if !matches!(status, 408 | 429 | 503) && !matches!(plan.goal, Goal::Capabilities) =>
+        {
+            Ok(Capabilities::new())
+        }
         Err(error) => Err(error),
     };
     match read {

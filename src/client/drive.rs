@@ -35,6 +35,8 @@ pub struct DriveError<E> {
     pub cause: DriveCause<E>,
     /// Where to go on, when the very same step may be tried again.
     pub retry: Option<Box<Step>>,
+    /// How many seconds the server asks to wait first (`Retry-After`).
+    pub retry_after: Option<u32>,
 }
 
 /// What went wrong in [`drive`].
@@ -48,8 +50,9 @@ pub enum DriveCause<E> {
 
 impl<E> DriveError<E> {
     fn at<S>(failed: Failed<S>, wrap: fn(S) -> Step) -> Self {
-        let retry = failed.retry.map(|step| Box::new(wrap(step)));
-        Self { cause: DriveCause::Protocol(failed.error), retry }
+        let Failed { error, retry, retry_after } = failed;
+        let retry = retry.map(|step| Box::new(wrap(step)));
+        Self { cause: DriveCause::Protocol(error), retry, retry_after }
     }
 }
 
@@ -85,7 +88,7 @@ pub fn drive<T: Transport>(
                     .map_err(|failed| DriveError::at(*failed, Step::Transmit))?,
                 Err(error) => {
                     let retry = Some(Box::new(Step::Transmit(transmit)));
-                    return Err(DriveError { cause: DriveCause::Transport(error), retry });
+                    return Err(DriveError { cause: DriveCause::Transport(error), retry, retry_after: None });
                 }
             },
             Step::Trust(question) => {

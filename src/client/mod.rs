@@ -37,6 +37,7 @@ use crate::transport::ScepUrl;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use discover::Goal;
+use rustls_pki_types::UnixTime;
 
 /// Starts enrolments. It keeps nothing of them, and may be shared.
 #[derive(Clone, Debug)]
@@ -59,16 +60,17 @@ impl Client {
     }
 
     /// Asks for a new certificate from a CA that is known already, for example from [`Done::Ca`]: no GetCACaps, no
-    /// GetCACert.
+    /// GetCACert. `now` is for the dates of the self-signed certificate.
     pub fn enrol_with(
         &self,
         url: &str,
         ca: TrustedCa,
         request: NewEnrolment,
+        now: Option<UnixTime>,
         rng: &mut Rng<'_>,
     ) -> Result<Step, Error> {
         let draft = enrol::Draft::new(request, rng)?;
-        enrol::begin(Arc::clone(&self.config), ScepUrl::parse(url)?, ca, draft, None)
+        enrol::begin(Arc::clone(&self.config), ScepUrl::parse(url)?, ca, draft, now)
     }
 
     /// Asks for the capabilities only (RFC 8894 section 3.5): ends in [`Done::Capabilities`].

@@ -64,6 +64,11 @@ impl Wait {
         Ok(Certificate::parse(&self.enrolment.certificate)?.public_key().as_der().to_vec())
     }
 
+    /// The CA that was trusted.
+    pub fn ca(&self) -> &TrustedCa {
+        &self.enrolment.ca
+    }
+
     /// Where the CA is.
     pub fn url(&self) -> &str {
         self.enrolment.url.as_str()

@@ -118,9 +118,9 @@ pub(super) fn open(
     let Sealed { flight, envelope, request, now } = sealed;
     let opened = unwrapped.map_err(Error::from).and_then(|unwrapped| envelope.open(&unwrapped));
     match opened.and_then(|opened| issued(&flight.enrolment, &opened, now)) {
-        Ok(chain) => {
+        Ok((certificate, others)) => {
             let ca = flight.enrolment.ca;
-            Ok(Step::Done(Done::Issued(Issued { chain, ca, checked_time: now.is_some() })))
+            Ok(Step::Done(Done::Issued(Issued { certificate, others, ca, checked_time: now.is_some() })))
         }
         Err(error) => Err(Failed::new(error, Transmit { request, stage: Stage::Reply(Box::new(flight)) })),
     }
@@ -132,25 +132,24 @@ fn issued(
     enrolment: &Enrolment,
     opened: &Opened,
     now: Option<UnixTime>,
-) -> Result<Vec<CertificateDer<'static>>, Error> {
+) -> Result<(CertificateDer<'static>, Vec<CertificateDer<'static>>), Error> {
     let config = &enrolment.config;
     let content = normalize(opened.content()?, &config.limits).map_err(|_| BadEnvelope::Content)?;
     let certs_only = CertsOnly::parse(&content, &config.limits)?;
     let own = Certificate::parse(&enrolment.certificate)?;
-    let mut chain: Vec<CertificateDer<'static>> = Vec::new();
-    let mut rest = Vec::new();
+    let mut certificate: Option<CertificateDer<'static>> = None;
+    let mut others = Vec::new();
     for der in certs_only.certificates().iter() {
         let owned = CertificateDer::from(der).into_owned();
         let ours = Certificate::parse(der)
             .is_ok_and(|certificate| certificate.public_key().key() == own.public_key().key());
-        if ours && chain.is_empty() { chain.push(owned) } else { rest.push(owned) }
+        if ours && certificate.is_none() { certificate = Some(owned) } else { others.push(owned) }
     }
-    let leaf = chain.first().ok_or(PeerMisbehaved::NoCertificate)?;
-    let leaf = Certificate::parse(leaf)?;
+    let certificate = certificate.ok_or(PeerMisbehaved::NoCertificate)?;
+    let leaf = Certificate::parse(&certificate)?;
     if leaf.is_ca() {
         return Err(PeerMisbehaved::CertificateAuthority.into());
     }
-    enrolment.ca.check(config, &leaf, &rest, now)?;
-    chain.append(&mut rest);
-    Ok(chain)
+    enrolment.ca.check(config, &leaf, &others, now)?;
+    Ok((certificate, others))
 }

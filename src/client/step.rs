@@ -7,7 +7,7 @@ use super::reply::{self, InFlight, Sealed};
 use super::trust::{Trust, TrustedCa};
 use crate::crypto::{DecryptJob, KeyError, Rng, SignJob, Signature, Unwrapped};
 use crate::error::{Error, FailInfo, Retry};
-use crate::transport::{HttpRequest, HttpResponse};
+use crate::transport::{HttpRequest, HttpResponse, Operation};
 use crate::wire::attributes::MessageType;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::name::is_unseen;
@@ -58,9 +58,10 @@ pub enum Done {
 #[non_exhaustive]
 #[derive(Debug)]
 pub struct Issued {
-    /// The certificate for the requested key, then the other certificates of the reply as they came. Only the first
-    /// is checked: it chains to the trusted CA.
-    pub chain: Vec<CertificateDer<'static>>,
+    /// The certificate for the requested key. It chains to the trusted CA.
+    pub certificate: CertificateDer<'static>,
+    /// The other certificates of the reply as they came, unchecked.
+    pub others: Vec<CertificateDer<'static>>,
     /// The CA.
     pub ca: TrustedCa,
     /// Whether dates were checked: `false` on a board without a clock.
@@ -68,9 +69,9 @@ pub struct Issued {
 }
 
 impl Issued {
-    /// The certificate.
-    pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
-        self.chain.first()
+    /// The certificate, then the others.
+    pub fn chain(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        core::iter::once(&self.certificate).chain(&self.others)
     }
 }
 
@@ -83,7 +84,7 @@ impl UntrustedText {
         Self(text)
     }
 
-    /// The text as it came.
+    /// The text without escapes: at most 255 characters, what is not UTF-8 and control characters replaced.
     pub fn raw(&self) -> &str {
         &self.0
     }
@@ -112,17 +113,19 @@ pub struct Failed<S> {
     /// The very same request (same transactionID, same nonce), when it may be sent again: after anything that counts
     /// as no answer. `None` when the request is dead.
     pub retry: Option<S>,
+    /// How many seconds the server asks to wait first (`Retry-After`).
+    pub retry_after: Option<u32>,
 }
 
 impl<S> Failed<S> {
     /// Keeps `step` if the table of errors says so.
     pub(super) fn new(error: Error, step: S) -> Box<Self> {
         let retry = (error.retry() == Retry::Same).then_some(step);
-        Box::new(Self { error, retry })
+        Box::new(Self { error, retry, retry_after: None })
     }
 
     pub(super) fn dead(error: Error) -> Box<Self> {
-        Box::new(Self { error, retry: None })
+        Box::new(Self { error, retry: None, retry_after: None })
     }
 }
 
@@ -155,6 +158,15 @@ impl Transmit {
         &self.request
     }
 
+    /// The operation of the request.
+    pub fn operation(&self) -> Operation {
+        match &self.stage {
+            Stage::Capabilities(_) => Operation::GetCaCaps,
+            Stage::CaCertificates(..) => Operation::GetCaCert,
+            Stage::Reply(_) => Operation::PkiOperation,
+        }
+    }
+
     /// The messageType of the request, when it is a PKIOperation.
     pub fn message_type(&self) -> Option<MessageType> {
         match &self.stage {
@@ -174,6 +186,19 @@ impl Transmit {
     /// Takes the response. `now` is `None` on a board without a clock: then dates are not checked, and the result
     /// says so.
     pub fn receive(
+        self,
+        response: HttpResponse,
+        now: Option<UnixTime>,
+        rng: &mut Rng<'_>,
+    ) -> Result<Step, Box<Failed<Self>>> {
+        let retry_after = response.retry_after;
+        self.take(response, now, rng).map_err(|mut failed| {
+            failed.retry_after = retry_after;
+            failed
+        })
+    }
+
+    fn take(
         self,
         response: HttpResponse,
         now: Option<UnixTime>,

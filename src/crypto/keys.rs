@@ -31,6 +31,22 @@ pub trait Decryptor {
     fn decrypt(&mut self, job: &DecryptJob, rng: &mut Rng<'_>) -> Result<Unwrapped, KeyError>;
 }
 
+/// No key at all, for exchanges that need none: fetching capabilities and CA certificates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoKey;
+
+impl Signer for NoKey {
+    fn sign(&mut self, _: &SignJob, _: &mut Rng<'_>) -> Result<Signature, KeyError> {
+        Err(KeyError::Unsupported)
+    }
+}
+
+impl Decryptor for NoKey {
+    fn decrypt(&mut self, _: &DecryptJob, _: &mut Rng<'_>) -> Result<Unwrapped, KeyError> {
+        Err(KeyError::Unsupported)
+    }
+}
+
 /// What a signature is for, so that an owner of several keys picks the right one.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,9 +76,11 @@ pub struct SignJob {
 }
 
 impl SignJob {
-    /// `message` is what gets signed, `public_key` the SubjectPublicKeyInfo of the key that has to do it. Fails only
-    /// when the provider lacks the digest.
-    pub(crate) fn new(
+    /// `message` is what gets signed, `public_key` the SubjectPublicKeyInfo of the key that has to do it. The library
+    /// makes jobs itself; others may, to try a [`Signer`] or to use it for certificates.
+    ///
+    /// Fails only when the provider lacks the digest.
+    pub fn new(
         provider: &Provider,
         message: Vec<u8>,
         scheme: SignatureScheme,

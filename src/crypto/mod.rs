@@ -10,7 +10,7 @@ pub mod random;
 pub mod rustcrypto;
 pub mod secret;
 
-pub use keys::{DecryptJob, Decryptor, Purpose, Recipient, SignJob, Signature, Signer};
+pub use keys::{DecryptJob, Decryptor, NoKey, Purpose, Recipient, SignJob, Signature, Signer};
 pub use random::{Random, Rng};
 pub use secret::{ChallengePassword, ContentKey, Unwrapped};
 

@@ -199,6 +199,9 @@ impl Verified {
         if !self.content_type_is_data {
             return Err(InvalidMessage::ContentType.into());
         }
+        if self.content().is_empty() {
+            return Err(InvalidMessage::NotEnvelopedData.into());
+        }
         let der = normalize(self.content(), &self.limits)?;
         let data = EnvelopedData::parse(&der, &self.limits)?;
         if data.content_type() != Oid::ID_DATA {

@@ -29,8 +29,8 @@ const NAME: &[u8] = &[0x30, 0x00];
 /// `SEQUENCE { SEQUENCE { OID 1.2.3 }, BIT STRING {} }`: a public key of no use.
 const KEY: &[u8] = &[0x30, 0x09, 0x30, 0x04, 0x06, 0x02, 0x2A, 0x03, 0x03, 0x01, 0x00];
 
-/// Two transitions from nothing, for the same transactionID and different signers.
-pub(super) fn samples() -> Result<[Transition; 2], Error> {
+/// Two transitions from nothing, for the same transactionID and different signers: for tests of a store's own.
+pub fn samples() -> Result<[Transition; 2], Error> {
     // a space, a slash and a quote: nothing that a store may take apart
     let id = TransactionId::new("a b/'=")?;
     let requested = RequestedCertificate::new(&Name::parse(NAME)?, &SubjectPublicKeyInfo::parse(KEY)?, None);

@@ -8,7 +8,7 @@ use super::transaction::{
     self, Asked, RequestedCertificate, Ruling, State, Transaction, TransactionKey, Transition,
 };
 use crate::crypto::{DecryptJob, Rng, SignJob, Signature, Unwrapped};
-use crate::error::{Error, KeyError, PeerMisbehaved};
+use crate::error::{Error, KeyError, PeerMisbehaved, Unavailable};
 use crate::message::{Draft, Envelope, Verified};
 use crate::transport::{self, HttpResponse};
 use alloc::boxed::Box;
@@ -107,7 +107,7 @@ impl Lookup {
 
     /// The store cannot be reached: 503.
     pub fn unavailable(self) -> Exchange {
-        self.session.unavailable(KeyError::Unavailable.into())
+        self.session.unavailable(Unavailable::Store.into())
     }
 }
 
@@ -163,15 +163,15 @@ impl Record {
         let gone = stored.is_none();
         match transaction::rule(stored.as_ref(), asked, self.session.now) {
             // forgotten or finished meanwhile: let the client ask again
-            Ruling::Decide => self.session.unavailable(KeyError::Unavailable.into()),
-            _ if gone => self.session.unavailable(KeyError::Unavailable.into()),
+            Ruling::Decide => self.session.unavailable(Unavailable::Changed.into()),
+            _ if gone => self.session.unavailable(Unavailable::Changed.into()),
             _ => settle(*self.session, stored.as_ref(), asked, rng),
         }
     }
 
     /// The store cannot be reached, or is full: 503. The transaction stays as it was.
     pub fn unavailable(self) -> Exchange {
-        self.session.unavailable(KeyError::Unavailable.into())
+        self.session.unavailable(Unavailable::Store.into())
     }
 }
 

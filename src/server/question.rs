@@ -6,7 +6,7 @@ use super::request::Submitted;
 use super::session::Session;
 use super::transaction::{RequestedCertificate, State, Transaction, TransactionKey, Transition};
 use crate::crypto::{ChallengePassword, Rng};
-use crate::error::{Error, PeerMisbehaved};
+use crate::error::{Error, PeerMisbehaved, Unavailable};
 use alloc::boxed::Box;
 use core::fmt;
 
@@ -115,7 +115,7 @@ impl Enrol {
 
     /// Nobody can tell now: 503, and nothing changes.
     pub fn unavailable(self) -> Exchange {
-        self.session.unavailable(crate::error::KeyError::Unavailable.into())
+        self.session.unavailable(Unavailable::Decision.into())
     }
 
     /// Records the transaction in `state`, or as it is when it is new and stays pending.

@@ -261,7 +261,8 @@ impl<'a> GeneralName<'a> {
             (DNS_NAME, Some(text), _) => Self::Dns(text),
             (URI, Some(text), _) => Self::Uri(text),
             (IP_ADDRESS, _, 4 | 16) => Self::Ip(tlv.value),
-            (DIRECTORY_NAME, ..) if let Ok(name) = Name::parse(tlv.value) => Self::DirectoryName(name),
+            (DIRECTORY_NAME, ..) => Name::parse(tlv.value)
+                .map_or(Self::Other { tag: DIRECTORY_NAME, value: tlv.value }, Self::DirectoryName),
             (tag, ..) => Self::Other { tag, value: tlv.value },
         }
     }

@@ -121,7 +121,8 @@ impl SoftwareKey {
         }
     }
 
-    fn make_signature(&self, job: &SignJob, rng: &mut Rng<'_>) -> Result<Signature, KeyError> {
+    /// Makes a signature; what [`Signer`] does.
+    pub fn sign(&self, job: &SignJob, rng: &mut Rng<'_>) -> Result<Signature, KeyError> {
         let SignatureScheme::RsaPkcs1(_) = job.scheme();
         let value = signature_block(job.digest_info(), self.key.size())
             .and_then(|block| integer(&block, &self.key))
@@ -129,7 +130,8 @@ impl SoftwareKey {
         Ok(Signature::new(self.private_operation(&value, rng)?.to_vec()))
     }
 
-    fn unwrap_key(&self, job: &DecryptJob, rng: &mut Rng<'_>) -> Result<Unwrapped, KeyError> {
+    /// Unwraps a content key; what [`Decryptor`] does.
+    pub fn decrypt(&self, job: &DecryptJob, rng: &mut Rng<'_>) -> Result<Unwrapped, KeyError> {
         let KeyTransport::RsaPkcs1v15 = job.transport();
         // Public facts about the ciphertext, and still no error: RFC 3218 section 2.3.2.
         let value = integer(job.encrypted_key(), &self.key);
@@ -143,25 +145,25 @@ impl SoftwareKey {
 
 impl Signer for SoftwareKey {
     fn sign(&mut self, job: &SignJob, rng: &mut Rng<'_>) -> Result<Signature, KeyError> {
-        self.make_signature(job, rng)
+        SoftwareKey::sign(self, job, rng)
     }
 }
 
 impl Signer for &SoftwareKey {
     fn sign(&mut self, job: &SignJob, rng: &mut Rng<'_>) -> Result<Signature, KeyError> {
-        self.make_signature(job, rng)
+        SoftwareKey::sign(self, job, rng)
     }
 }
 
 impl Decryptor for SoftwareKey {
     fn decrypt(&mut self, job: &DecryptJob, rng: &mut Rng<'_>) -> Result<Unwrapped, KeyError> {
-        self.unwrap_key(job, rng)
+        SoftwareKey::decrypt(self, job, rng)
     }
 }
 
 impl Decryptor for &SoftwareKey {
     fn decrypt(&mut self, job: &DecryptJob, rng: &mut Rng<'_>) -> Result<Unwrapped, KeyError> {
-        self.unwrap_key(job, rng)
+        SoftwareKey::decrypt(self, job, rng)
     }
 }
 

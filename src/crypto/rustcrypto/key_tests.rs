@@ -27,7 +27,7 @@ fn decrypt_job(encrypted_key: &[u8], key_length: usize) -> DecryptJob {
 }
 
 /// The content key that comes out, or `None` for a rejection.
-fn unwrapped(mut key: &SoftwareKey, encrypted_key: &[u8], length: usize) -> Option<Vec<u8>> {
+fn unwrapped(key: &SoftwareKey, encrypted_key: &[u8], length: usize) -> Option<Vec<u8>> {
     let unwrapped = key.decrypt(&decrypt_job(encrypted_key, length), &mut Seeded(1)).unwrap();
     let chosen = ContentKey::random(length, &mut Stuck(0xee)).unwrap().choose(&unwrapped);
     Some(chosen.as_bytes().to_vec()).filter(|bytes| *bytes != vec![0xee; length])
@@ -50,7 +50,7 @@ fn signatures_are_those_of_openssl() {
         (Digest::Sha384, include_bytes!("testdata/sha384.sig")),
         (Digest::Sha512, include_bytes!("testdata/sha512.sig")),
     ];
-    let mut key = key_2048();
+    let key = key_2048();
     for (digest, expected) in expected {
         let signature = Signer::sign(&mut key, &sign_job(digest), &mut Seeded(1)).unwrap();
         assert_eq!(signature.as_bytes(), expected);
@@ -129,7 +129,7 @@ fn ciphertext_of_another_length_or_not_below_the_modulus_is_rejected_without_an_
 // A faulty or stuck generator ends the operation: nothing is ever computed without blinding.
 #[test]
 fn every_private_operation_is_blinded_or_fails() {
-    let mut key = key_2048();
+    let key = key_2048();
     let sign = sign_job(Digest::Sha256);
     let decrypt = decrypt_job(include_bytes!("testdata/wrapped16.bin"), 16);
 
@@ -230,7 +230,7 @@ fn keys_out_of_bounds_malformed_or_inconsistent_are_invalid() {
 
 #[test]
 fn generated_key_has_its_size_signs_and_can_be_stored() {
-    let mut key = SoftwareKey::generate(KeyType::Rsa(2048), &mut Seeded(42)).unwrap();
+    let key = SoftwareKey::generate(KeyType::Rsa(2048), &mut Seeded(42)).unwrap();
     let public = SubjectPublicKeyInfo::parse(key.public_key_der()).unwrap().rsa().unwrap();
     assert_eq!((public.bits(), public.exponent), (2048, &[1, 0, 1][..]));
     let signature = key.sign(&sign_job(Digest::Sha256), &mut Seeded(1)).unwrap();
