@@ -1,0 +1,69 @@
+//! The network: one HTTP exchange at a time.
+
+use scep::client::Transport;
+use scep::transport::{HttpRequest, HttpResponse, Method};
+use scep::wire::Limits;
+use std::fmt;
+use std::io::Read;
+use std::time::Duration;
+use ureq::http::Request;
+use ureq::{Agent, Body};
+
+const CONNECT: Duration = Duration::from_secs(10);
+const WHOLE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Http(Agent);
+
+impl Http {
+    pub(crate) fn new() -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            // a redirect is an answer like any other, and no good one
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(CONNECT))
+            .timeout_global(Some(WHOLE))
+            .build();
+        Self(config.into())
+    }
+
+    fn send(&self, request: &HttpRequest) -> Result<ureq::http::Response<Body>, HttpError> {
+        let made = Request::try_from(request).map_err(HttpError::Request)?;
+        let sent = match request.method {
+            // without this a GET would have a Content-Length
+            Method::Get => self.0.run(made.map(drop)),
+            _ => self.0.run(made),
+        };
+        sent.map_err(HttpError::Exchange)
+    }
+}
+
+impl Transport for Http {
+    type Error = HttpError;
+
+    fn exchange(&mut self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (head, mut body) = self.send(request)?.into_parts();
+        // one byte more than the library takes: it says what is too long
+        let limit = u64::try_from(Limits::DEFAULT.response).unwrap_or(u64::MAX).saturating_add(1);
+        let mut bytes = Vec::new();
+        body.as_reader().take(limit).read_to_end(&mut bytes).map_err(HttpError::Body)?;
+        Ok(ureq::http::Response::from_parts(head, bytes).into())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum HttpError {
+    Request(scep::Error),
+    Exchange(ureq::Error),
+    Body(std::io::Error),
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(error) => error.fmt(f),
+            Self::Exchange(error) => error.fmt(f),
+            Self::Body(error) => error.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Patience: polling while the CA holds the request, and how to go on later.
+
+use crate::files::Folder;
+use crate::run::Runner;
+use crate::{End, Failure, note, say, unexpected};
+use scep::client::{Done, Driven};
+use scep::crypto::Random;
+use scep::crypto::rustcrypto::SoftwareKey;
+use scep::wire::Certificate;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Polls as long as the CA holds the request and patience lasts, and stores what comes out.
+pub(crate) fn follow(
+    mut runner: Runner,
+    driven: Driven,
+    key: &SoftwareKey,
+    folder: &Folder,
+    wait_max: u32,
+    legacy: bool,
+) -> Result<End, Failure> {
+    let start = Instant::now();
+    let patience = Duration::from_secs(wait_max.into());
+    let mut driven = driven;
+    loop {
+        let wait = match driven {
+            Driven::Held(wait) => wait,
+            Driven::Done(Done::Issued(issued)) => {
+                folder.store_issued(&issued)?;
+                let certificate = Certificate::parse(&issued.certificate).ok();
+                let subject =
+                    certificate.map(|certificate| certificate.subject().to_string()).unwrap_or_default();
+                say(format_args!("issued: {subject}\n  stored in {}", folder.path().display()));
+                return Ok(End::Done);
+            }
+            Driven::Done(Done::Refused { fail_info, text }) => {
+                folder.forget_pending()?;
+                let text = text.map(|text| format!(": {text}")).unwrap_or_default();
+                note(format_args!("error: refused by the CA: {fail_info}{text}"));
+                return Ok(End::Refused);
+            }
+            Driven::Done(_) => return Err(unexpected()),
+        };
+        // first of all, so that nothing is lost whatever happens while we wait
+        folder.store_pending(&wait)?;
+        let next = go_on(folder, wait_max, legacy);
+        let left = patience.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            say(format_args!("pending: transaction {}; go on with\n  {next}", wait.transaction_id()));
+            return Ok(End::Pending);
+        }
+        sleep(wait.after().min(left));
+        let step = wait.poll(&mut Random::system()).map_err(|failed| failed.error)?;
+        driven = runner
+            .go(step, Some(key))
+            .map_err(|Failure(line)| Failure(format!("{line}; still pending, go on with {next}")))?;
+    }
+}
+
+/// The command that goes on, to be copied into a shell.
+pub(crate) fn go_on(folder: &Folder, wait_max: u32, legacy: bool) -> String {
+    let program = std::env::args_os().next().unwrap_or_else(|| "client".into());
+    let (program, dir) = (quoted(&program.to_string_lossy()), quoted(&folder.path().to_string_lossy()));
+    let wait = if wait_max == 0 { String::new() } else { format!(" --wait-max {wait_max}") };
+    format!("{program} poll --dir {dir}{wait}{}", if legacy { " --legacy" } else { "" })
+}
+
+fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.into();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}

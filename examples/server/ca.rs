@@ -1,0 +1,185 @@
+//! A small CA: what goes into the certificates that it issues.
+//!
+//! It builds every certificate itself and takes nothing from a request but the key, the subject and the subject
+//! alternative names.
+
+use crate::certificate::{Extensions, Profile, build, key_identifier};
+use rsa::PrivateKey;
+use rsa::pkcs1v15::SigningKey;
+use rsa::pkcs8::DecodePrivateKey as _;
+use rsa::sha2::Sha256;
+use scep::crypto::Rng;
+use scep::crypto::rustcrypto::SoftwareKey;
+use scep::pki_types::{CertificateDer, UnixTime};
+use scep::server::RequestedCertificate;
+use scep::wire::{self, Limits, Oid};
+use std::error::Error;
+use std::time::Duration;
+use x509_cert::der::asn1::{ObjectIdentifier, OctetString};
+use x509_cert::der::{Decode as _, Encode as _};
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsages};
+use x509_cert::name::Name;
+
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+
+/// Which parts of SCEP a certificate's key plays (RFC 8894 section 2.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scep {
+    /// None: an RA does it.
+    Nothing,
+    /// It signs replies.
+    Signs,
+    /// Requests are encrypted for it.
+    Decrypts,
+    /// Both.
+    Both,
+}
+
+impl Scep {
+    fn usage(self) -> &'static [KeyUsages] {
+        match self {
+            Self::Nothing => &[],
+            Self::Signs => &[KeyUsages::DigitalSignature],
+            Self::Decrypts => &[KeyUsages::KeyEncipherment],
+            Self::Both => &[KeyUsages::DigitalSignature, KeyUsages::KeyEncipherment],
+        }
+    }
+}
+
+/// A CA that can issue.
+pub(crate) struct Ca {
+    certificate: CertificateDer<'static>,
+    name: Name,
+    key_identifier: OctetString,
+    not_after: Duration,
+    key: SigningKey<Sha256>,
+}
+
+/// What will be certified, once it is known to be acceptable.
+pub(crate) struct Wanted {
+    subject: Name,
+    public_key: Vec<u8>,
+    /// The value of subjectAltName as it was asked for.
+    names: Option<Vec<u8>>,
+}
+
+impl Wanted {
+    /// What `requested` asks for; an error says why this CA does not issue it.
+    pub(crate) fn new(requested: &RequestedCertificate) -> Result<Self> {
+        let limits = &Limits::DEFAULT;
+        let subject_der = requested.subject()?.as_der();
+        let subject = Name::from_der(subject_der)?;
+        // the certificate shall bear the name byte for byte
+        if subject.to_der()? != subject_der {
+            return Err("subject that is not in DER".into());
+        }
+        let names = requested.extensions(limits)?.and_then(|wishes| wishes.get(Oid::SUBJECT_ALT_NAME));
+        let names = names.map(|names| names.value.to_vec());
+        let count =
+            names.as_ref().map_or(Ok(0), |names| wire::subject_alt_names(names, limits).map(|n| n.len()))?;
+        if subject.is_empty() && count == 0 {
+            return Err("neither a subject nor a subject alternative name".into());
+        }
+        Ok(Self { subject, public_key: requested.public_key().to_vec(), names: names.filter(|_| count > 0) })
+    }
+}
+
+impl Ca {
+    /// Takes up a CA whose certificate is there.
+    pub(crate) fn new(certificate: CertificateDer<'static>, key: &SoftwareKey) -> Result<Self> {
+        let parsed = wire::Certificate::parse(&certificate)?;
+        let (subject, not_after) = (parsed.subject().as_der(), parsed.not_after()?);
+        Ok(Self {
+            name: Name::from_der(subject)?,
+            key_identifier: match parsed.subject_key_identifier() {
+                Some(own) => OctetString::new(own)?,
+                None => key_identifier(parsed.public_key().key())?,
+            },
+            not_after: Duration::from_secs(not_after.as_secs()),
+            key: signing_key(key)?,
+            certificate,
+        })
+    }
+
+    /// The CA's certificate.
+    pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// Issues a certificate for a year.
+    pub(crate) fn issue(
+        &self,
+        wanted: &Wanted,
+        now: UnixTime,
+        rng: &mut Rng<'_>,
+    ) -> Result<CertificateDer<'static>> {
+        let mut extensions = Extensions::new(&wanted.subject);
+        extensions.add(&BasicConstraints { ca: false, path_len_constraint: None })?;
+        extensions.key_usage(Scep::Both.usage())?;
+        extensions.add(&ExtendedKeyUsage(vec![CLIENT_AUTH]))?;
+        if let Some(names) = &wanted.names {
+            // critical where it is all the name there is (RFC 5280 section 4.2.1.6)
+            let critical = wanted.subject.is_empty();
+            let extn_value = OctetString::new(names.as_slice())?;
+            extensions.add(Extension { extn_id: SUBJECT_ALT_NAME, critical, extn_value })?;
+        }
+        self.certify(&wanted.subject, &wanted.public_key, extensions, (now, YEAR), rng)
+    }
+
+    /// Issues an RA certificate for five years.
+    pub(crate) fn issue_ra(
+        &self,
+        name: &str,
+        public_key: &[u8],
+        scep: Scep,
+        now: UnixTime,
+        rng: &mut Rng<'_>,
+    ) -> Result<CertificateDer<'static>> {
+        let subject: Name = name.parse()?;
+        let mut extensions = Extensions::new(&subject);
+        extensions.add(&BasicConstraints { ca: false, path_len_constraint: None })?;
+        extensions.key_usage(scep.usage())?;
+        self.certify(&subject, public_key, extensions, (now, 5 * YEAR), rng)
+    }
+
+    fn certify(
+        &self,
+        subject: &Name,
+        public_key: &[u8],
+        mut extensions: Extensions,
+        (now, lifetime): (UnixTime, Duration),
+        rng: &mut Rng<'_>,
+    ) -> Result<CertificateDer<'static>> {
+        let key_identifier = Some(self.key_identifier.clone());
+        extensions.add(&AuthorityKeyIdentifier { key_identifier, ..AuthorityKeyIdentifier::default() })?;
+        let profile = Profile { issuer: self.name.clone(), subject: subject.clone(), extensions };
+        let end = (Duration::from_secs(now.as_secs()) + lifetime).min(self.not_after);
+        build(profile, public_key, now, end, &self.key, rng)
+    }
+}
+
+/// Makes the certificate of a new CA, for ten years.
+pub(crate) fn self_signed(
+    key: &SoftwareKey,
+    name: &str,
+    scep: Scep,
+    now: UnixTime,
+    rng: &mut Rng<'_>,
+) -> Result<CertificateDer<'static>> {
+    let subject: Name = name.parse()?;
+    let mut extensions = Extensions::new(&subject);
+    extensions.add(&BasicConstraints { ca: true, path_len_constraint: None })?;
+    extensions.key_usage(&[&[KeyUsages::KeyCertSign, KeyUsages::CRLSign], scep.usage()].concat())?;
+    let end = Duration::from_secs(now.as_secs()) + 10 * YEAR;
+    let profile = Profile { issuer: subject.clone(), subject, extensions };
+    build(profile, key.public_key_der(), now, end, &signing_key(key)?, rng)
+}
+
+fn signing_key(key: &SoftwareKey) -> Result<SigningKey<Sha256>> {
+    Ok(SigningKey::new(PrivateKey::from_pkcs8_der(&key.to_pkcs8())?))
+}

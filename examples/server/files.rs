@@ -1,0 +1,56 @@
+//! Files that are there as a whole or not at all. Nothing is ever overwritten, least of all a key.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Writes a private key: only the owner may read it.
+pub(crate) fn create_secret(path: &Path, text: &str) -> io::Result<()> {
+    create_with_mode(path, text, 0o600)
+}
+
+/// Writes a certificate.
+pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
+    create_with_mode(path, text, 0o644)
+}
+
+/// Reads a text file; `None` when there is none.
+pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn create_with_mode(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let draft = path.with_extension(format!("{}.{now}.tmp", std::process::id()));
+    let written = write_draft(&draft, text, mode)
+        // a link, unlike a rename, fails when the name is taken
+        .and_then(|()| fs::hard_link(&draft, path));
+    let removed = fs::remove_file(&draft);
+    written.and(removed)?;
+    match path.parent() {
+        // so that the name survives a power cut too
+        Some(folder) if !folder.as_os_str().is_empty() => sync(folder),
+        _ => sync(Path::new(".")),
+    }
+}
+
+fn write_draft(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

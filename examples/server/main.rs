@@ -1,0 +1,130 @@
+//! A CA with a SCEP responder, for tests and labs: keys in files, transactions in SQLite, HTTP on axum.
+//!
+//! ```sh
+//! cargo run --release --example server -- --listen 127.0.0.1:8080 --dir ca --challenge secret123
+//! ```
+
+mod ca;
+mod certificate;
+mod driver;
+mod endpoint;
+mod files;
+mod folder;
+mod http;
+mod log;
+mod store;
+
+use clap::Parser;
+use endpoint::{Endpoint, Options, report};
+use folder::Ra;
+use scep::crypto::ChallengePassword;
+use scep::crypto::rustcrypto::PROVIDER;
+use scep::pki_types::UnixTime;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// How often expired transactions are looked for.
+const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// A CA with a SCEP responder, for tests and labs.
+///
+/// The challenge password is one secret for everybody: whoever knows it gets a certificate for any name, any number
+/// of times. Do not use it where that matters.
+#[derive(Parser)]
+struct Args {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+    /// Folder for keys, certificates and the database; made at the first start, used again later.
+    #[arg(long)]
+    dir: PathBuf,
+    /// The shared challenge password, for tests and labs only. Other users of this machine can see it in the process
+    /// list.
+    #[arg(long, value_name = "PASSWORD")]
+    challenge: String,
+    /// Hold requests whose common name begins like this (PENDING), and grant them at the third poll.
+    #[arg(long, value_name = "CN_PREFIX")]
+    hold: Option<String>,
+    /// Who speaks SCEP for the CA: itself, an RA with one certificate, or an RA with two.
+    #[arg(long, value_enum, default_value_t = Ra::None)]
+    ra: Ra,
+    /// Size of RSA keys that are made now, bits.
+    #[arg(long, value_name = "N", default_value_t = 2048)]
+    key_bits: usize,
+    /// Accept SHA-1 and 3DES, and answer in kind.
+    #[arg(long)]
+    legacy: bool,
+    /// Read requests encrypted with single DES, which RFC 8894 forbids: whoever records one can find its challenge
+    /// password.
+    #[arg(long)]
+    danger_des: bool,
+}
+
+fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Args) -> ca::Result<()> {
+    let Args { listen, dir, challenge, hold, ra, key_bits, legacy, danger_des } = args;
+    let challenge = ChallengePassword::new(challenge)?;
+    let options = Options { folder: dir.clone(), challenge, hold, ra, key_bits, legacy, danger_des };
+    let endpoint = Arc::new(Endpoint::open(options)?);
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let listener = TcpListener::bind(listen).await?;
+        let stop = stop_signal()?;
+        tokio::spawn(purge(Arc::clone(&endpoint)));
+        log::print("for tests and labs: whoever knows the challenge password gets any certificate");
+        if danger_des {
+            log::print("WARNING: --danger-des: a recorded request gives its challenge password away");
+        }
+        log::print(&format!("CA certificate {}", dir.join("ca.pem").display()));
+        let fingerprint = PROVIDER.sha256(&[endpoint.keys.ca.certificate()])?;
+        log::print(&format!("CA SHA-256 fingerprint {}", log::hex(&fingerprint)));
+        log::print(&format!("ready http://{}/scep", listener.local_addr()?));
+        http::serve(listener, endpoint, log::print, stop).await;
+        log::print("stopped");
+        Ok(())
+    })
+}
+
+/// Forgets expired transactions now and then.
+async fn purge(endpoint: Arc<Endpoint>) {
+    loop {
+        let endpoint = Arc::clone(&endpoint);
+        let purged = tokio::task::spawn_blocking(move || endpoint.store.purge(UnixTime::now())).await;
+        if let Ok(Err(error)) = purged {
+            report(error);
+        }
+        tokio::time::sleep(PURGE_INTERVAL).await;
+    }
+}
+
+/// Ends at Ctrl-C or SIGTERM.
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use std::task::Poll;
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
+    Ok(std::future::poll_fn(move |context| {
+        let came = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if came { Poll::Ready(()) } else { Poll::Pending }
+    }))
+}
+
+/// Ends at Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}

@@ -1,0 +1,133 @@
+//! The SQLite store of the example server: what the library asks of a store, restarts, and two processes at once.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
+#[path = "../examples/server/store.rs"]
+// the server uses more of it
+#[allow(dead_code)]
+mod store;
+
+use rusqlite::Connection;
+use scep::server::{
+    MemoryStore, Recorded, State, Store, Transaction, TransactionKey, Transition, conformance,
+};
+use std::path::PathBuf;
+use std::sync::{Barrier, Mutex};
+use std::{fs, thread};
+use store::{SqliteStore, StoreError};
+
+/// An empty folder of its own for each test.
+fn folder(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("store_sqlite-{name}"));
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+/// A store that remembers what it was asked to record: the way to transitions from outside the library.
+#[derive(Default)]
+struct Spy(MemoryStore, Mutex<Vec<Transition>>);
+
+impl Store for Spy {
+    type Error = <MemoryStore as Store>::Error;
+
+    fn load(&self, key: &TransactionKey) -> Result<Option<Transaction>, Self::Error> {
+        self.0.load(key)
+    }
+
+    fn record(&self, transition: &Transition) -> Result<Recorded, Self::Error> {
+        self.1.lock().unwrap().push(transition.clone());
+        self.0.record(transition)
+    }
+}
+
+/// A transaction that begins as pending, and its change to issued.
+fn transitions() -> [Transition; 2] {
+    let spy = Spy::default();
+    conformance(&spy).unwrap();
+    let seen = spy.1.into_inner().unwrap();
+    let pending = seen.iter().find(|seen| seen.from().is_none()).unwrap();
+    let issued = seen.iter().find(|seen| matches!(seen.to().state(), State::Issued(_))).unwrap();
+    assert_eq!(pending.key(), issued.key());
+    [pending.clone(), issued.clone()]
+}
+
+fn certificates(path: &std::path::Path) -> u32 {
+    let connection = Connection::open(path).unwrap();
+    connection.query_row("SELECT count(*) FROM certificates", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn the_sqlite_store_conforms() {
+    let path = folder("conforms").join("scep.db");
+    conformance(&SqliteStore::open(&path).unwrap()).unwrap();
+    assert_eq!(certificates(&path), 1);
+}
+
+// T54
+#[test]
+fn transactions_certificates_and_polls_survive_a_restart() {
+    let path = folder("restart").join("scep.db");
+    let [pending, issued] = transitions();
+    let reopen = || SqliteStore::open(&path).unwrap();
+    assert_eq!(reopen().record(&pending).unwrap(), Recorded::Stored);
+    assert_eq!(reopen().count_poll(pending.key()).unwrap(), 1);
+    assert_eq!(reopen().count_poll(pending.key()).unwrap(), 2);
+    assert_eq!(reopen().load(pending.key()).unwrap().as_ref(), Some(pending.to()));
+    assert_eq!(reopen().record(&issued).unwrap(), Recorded::Stored);
+    assert_eq!(reopen().load(pending.key()).unwrap().as_ref(), Some(issued.to()));
+    assert_eq!(certificates(&path), 1);
+    // a later request under the same key starts at nothing
+    assert_eq!(reopen().count_poll(pending.key()).unwrap(), 1);
+}
+
+// T25, E21: whoever comes second learns what the first one stored
+#[test]
+fn of_two_processes_that_make_the_same_change_exactly_one_succeeds() {
+    let folder = folder("race");
+    for round in 0..20 {
+        let path = folder.join(format!("{round}.db"));
+        // two connections, as two processes would have
+        let stores = [SqliteStore::open(&path).unwrap(), SqliteStore::open(&path).unwrap()];
+        for transition in transitions() {
+            let start = Barrier::new(2);
+            let race = |store: &SqliteStore| {
+                start.wait();
+                store.record(&transition).unwrap()
+            };
+            let [one, other] = &stores;
+            let outcomes = thread::scope(|scope| {
+                [scope.spawn(|| race(one)), scope.spawn(|| race(other))].map(|racer| racer.join().unwrap())
+            });
+            let conflict = Recorded::Conflict(Some(transition.to().clone()));
+            assert_eq!(outcomes.iter().filter(|outcome| **outcome == Recorded::Stored).count(), 1);
+            assert_eq!(outcomes.iter().filter(|outcome| **outcome == conflict).count(), 1);
+        }
+        assert_eq!(certificates(&path), 1);
+    }
+}
+
+// T49
+#[test]
+fn what_has_expired_is_purged_and_its_certificate_stays() {
+    let path = folder("purge").join("scep.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let [pending, issued] = transitions();
+    store.record(&pending).unwrap();
+    store.record(&issued).unwrap();
+    assert_eq!(store.purge(issued.to().created()).unwrap(), 0);
+    assert_eq!(store.purge(issued.to().expires()).unwrap(), 1);
+    assert_eq!(store.load(issued.key()).unwrap(), None);
+    assert_eq!(certificates(&path), 1);
+}
+
+#[test]
+fn a_damaged_record_is_an_error_and_no_new_transaction() {
+    let path = folder("damaged").join("scep.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let [pending, _] = transitions();
+    store.record(&pending).unwrap();
+    Connection::open(&path).unwrap().execute("UPDATE transactions SET record = x'53435431'", []).unwrap();
+    assert!(matches!(store.load(pending.key()), Err(StoreError::Damaged(_))));
+    assert!(matches!(store.record(&pending), Err(StoreError::Damaged(_))));
+}
