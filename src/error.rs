@@ -313,7 +313,7 @@ pub enum Retry {
 }
 
 impl Error {
-    /// The failInfo that a CertRep gives for this error (requirement table 1.23, E6–E20).
+    /// The failInfo that a CertRep gives for this error (rows E6 to E20 of `tests/CONFORMANCE.md`).
     ///
     /// Everything from decryption to the challenge is `badRequest`, so that the answer tells nothing.
     pub const fn fail_info(&self) -> FailInfo {
@@ -326,7 +326,9 @@ impl Error {
                 | BadSignature::ContentType
                 | BadSignature::SignerNotFound,
             ) => FailInfo::BadMessageCheck,
-            Self::BadSignature(BadSignature::Algorithms) => FailInfo::BadAlg,
+            Self::BadSignature(BadSignature::Algorithms) | Self::TooLarge(Limit::PublicKey) => {
+                FailInfo::BadAlg
+            }
             Self::PeerMisbehaved(PeerMisbehaved::UnknownTransaction) => FailInfo::BadCertId,
             _ => FailInfo::BadRequest,
         }

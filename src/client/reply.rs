@@ -142,7 +142,7 @@ fn issued(
     for der in certs_only.certificates().iter() {
         let owned = CertificateDer::from(der).into_owned();
         let ours = Certificate::parse(der)
-            .is_ok_and(|certificate| certificate.public_key().key() == own.public_key().key());
+            .is_ok_and(|certificate| certificate.public_key().same_key(&own.public_key()));
         if ours && certificate.is_none() { certificate = Some(owned) } else { others.push(owned) }
     }
     let certificate = certificate.ok_or(PeerMisbehaved::NoCertificate)?;

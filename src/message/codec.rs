@@ -97,7 +97,8 @@ impl<'a> Decoder<'a> {
     }
 }
 
-#[cfg(all(test, feature = "client", feature = "rustcrypto"))]
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "rustcrypto"))]
 mod tests {
     use super::*;
     use crate::crypto::rustcrypto::PROVIDER;

@@ -119,6 +119,6 @@ fn check(
     check_chain_length(rest.len().saturating_add(1))?;
     let certificate = Certificate::parse(leaf).map_err(|_| ApiMisuse::Chain)?;
     let wanted = SubjectPublicKeyInfo::parse(requested.public_key())?;
-    let fits = certificate.public_key().key() == wanted.key() && !certificate.is_ca();
+    let fits = certificate.public_key().same_key(&wanted) && !certificate.is_ca();
     if fits { Ok(()) } else { Err(ApiMisuse::Chain.into()) }
 }

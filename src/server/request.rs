@@ -149,7 +149,8 @@ pub(super) fn open(
 
 fn transaction_key(session: &Session, verified: &Verified) -> Result<TransactionKey, Error> {
     let signer = Certificate::parse(verified.signer())?;
-    let hash = session.config.provider.sha256(&[signer.public_key().as_der()])?;
+    // nobody signed the certificate's encoding: other parameters next to the same key are the same signer (T25)
+    let hash = session.config.provider.sha256(&[&signer.public_key().to_canonical()?])?;
     let endpoint: String = session.config.endpoint.clone();
     Ok(TransactionKey::new(endpoint, session.transaction_id()?.clone(), hash))
 }
@@ -166,14 +167,21 @@ fn check_request(session: &Session, verified: &Verified, candidate: &[u8]) -> Re
             return Err(error);
         }
     };
-    let scheme = SignatureScheme::from_identifier(&csr.signature_algorithm())?;
-    provider
-        .verifier(scheme)?
-        .verify(&csr.public_key(), &[csr.info()], csr.signature())
-        .map_err(|_| BadSignature::CertificationRequest)?;
+    let proof = SignatureScheme::from_identifier(&csr.signature_algorithm())
+        .and_then(|scheme| provider.verifier(scheme))
+        .and_then(|verifier| verifier.verify(&csr.public_key(), &[csr.info()], csr.signature()));
+    match proof {
+        Ok(()) => {}
+        Err(Error::BadSignature(_)) => return Err(BadSignature::CertificationRequest.into()),
+        Err(error) => {
+            // refused before any arithmetic
+            verified.stand_in_check(provider, candidate);
+            return Err(error);
+        }
+    }
     // R-2.3-11: else a stranger could sign a captured envelope and use its challenge
     let signer = Certificate::parse(verified.signer())?;
-    if signer.public_key().key() != csr.public_key().key() {
+    if !signer.public_key().same_key(&csr.public_key()) {
         return Err(BadSignature::KeyMismatch.into());
     }
     let challenge = csr.challenge_password()?;

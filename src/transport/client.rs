@@ -162,6 +162,7 @@ mod tests {
         }
     }
 
+    // I-18
     #[test]
     fn another_status_ends_the_exchange_unless_it_brings_a_cert_rep() {
         // Q20

@@ -6,7 +6,7 @@ use super::oid::Oid;
 use super::selector::{CertificateSelector, IssuerAndSerialNumber};
 use super::signed_data::{check_elements, check_version, content_info, elements, write_content_info};
 use super::tlv::{self, Tlv};
-use crate::error::{BadEnvelope, Error, InvalidMessage, Limit};
+use crate::error::{BadEnvelope, Error, InvalidMessage, Limit, Unsupported};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -37,10 +37,20 @@ pub struct EnvelopedData<'a> {
 impl<'a> EnvelopedData<'a> {
     /// Reads DER that holds one ContentInfo and nothing else.
     ///
-    /// [`InvalidMessage::NotEnvelopedData`] if it holds another content type, [`BadEnvelope::Recipient`] without
+    /// [`InvalidMessage::NotEnvelopedData`] if it holds another content type,
+    /// [`Unsupported::ContentEncryption`] if that is AuthEnvelopedData (RFC 5083), [`BadEnvelope::Recipient`] without
     /// recipients, [`Limit::Recipients`] with too many.
     pub fn parse(der: &'a [u8], limits: &Limits) -> Result<Self, Error> {
-        let mut reader = content_info(der, Oid::ID_ENVELOPED_DATA, InvalidMessage::NotEnvelopedData)?;
+        let mut reader = match content_info(der, Oid::ID_ENVELOPED_DATA, InvalidMessage::NotEnvelopedData) {
+            // its algorithms are none of RFC 8894, and that is what to tell the sender
+            Err(_)
+                if content_info(der, Oid::ID_AUTH_ENVELOPED_DATA, InvalidMessage::NotEnvelopedData)
+                    .is_ok() =>
+            {
+                return Err(Unsupported::ContentEncryption.into());
+            }
+            other => other?,
+        };
         check_version(&mut reader, 0, 4)?;
         reader.optional(tlv::context(0))?;
         let recipients = reader.expect(tlv::SET)?.value;

@@ -383,6 +383,7 @@ mod tests {
         }
     }
 
+    //
     #[test]
     fn names_match_whatever_their_string_types_case_and_spaces() {
         let one = common_name(tlv::PRINTABLE_STRING, b"Example  CA");

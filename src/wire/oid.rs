@@ -33,6 +33,9 @@ oids! {
     /// CMS content type `envelopedData`, RFC 5652 section 6.1
     ID_ENVELOPED_DATA = "1.2.840.113549.1.7.3" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 7, 3];
 
+    /// CMS content type `authEnvelopedData`, RFC 5083 section 2: recognised, never opened
+    ID_AUTH_ENVELOPED_DATA = "1.2.840.113549.1.9.16.1.23" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 16, 1, 23];
+
     /// Attribute `contentType`, RFC 5652 section 11.1
     CONTENT_TYPE = "1.2.840.113549.1.9.3" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 3];
     /// Attribute `messageDigest`, RFC 5652 section 11.2

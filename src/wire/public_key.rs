@@ -68,6 +68,20 @@ impl<'a> SubjectPublicKeyInfo<'a> {
         }
         RsaPublicKey::read(self.key).map_err(|_| InvalidMessage::PublicKey.into())
     }
+
+    /// Whether both are the same key, however they are encoded.
+    pub fn same_key(&self, other: &Self) -> bool {
+        match (self.rsa(), other.rsa()) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => self.raw == other.raw,
+        }
+    }
+
+    /// The one DER encoding of an RSA key, whatever parameters and leading zeros this one has: what to hash, where
+    /// nobody signed the encoding that came.
+    pub fn to_canonical(&self) -> Result<Vec<u8>, Error> {
+        self.rsa().map(|key| encode_rsa(key.modulus, key.exponent))
+    }
 }
 
 impl fmt::Debug for SubjectPublicKeyInfo<'_> {

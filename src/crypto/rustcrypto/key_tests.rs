@@ -50,7 +50,7 @@ fn signatures_are_those_of_openssl() {
         (Digest::Sha384, include_bytes!("testdata/sha384.sig")),
         (Digest::Sha512, include_bytes!("testdata/sha512.sig")),
     ];
-    let key = key_2048();
+    let mut key = key_2048();
     for (digest, expected) in expected {
         let signature = Signer::sign(&mut key, &sign_job(digest), &mut Seeded(1)).unwrap();
         assert_eq!(signature.as_bytes(), expected);
@@ -149,7 +149,7 @@ fn every_private_operation_is_blinded_or_fails() {
     }
 }
 
-// ALG-2, ALG-7: the encoding is compared as a whole, so nothing can hide in it.
+// T42, ALG-2, ALG-7: the encoding is compared as a whole, so nothing can hide in it.
 #[test]
 fn verifier_refuses_signatures_over_any_other_encoding() {
     let key = key_2048();
