@@ -125,7 +125,7 @@ const CIPHERS: [(ContentEncryption, &str); 5] = [
 /// The chain is checked; what the certificates may be used for, and the machine's clock, are not.
 const VERIFY: &str = "-CAfile ca.crt -purpose any -no_check_time";
 
-// C-5.4-1, ALG-1, ALG-2, ALG-3, ALG-10
+// R-2.3-8, R-3.1-5, C-5.4-1, ALG-1, ALG-2, ALG-3, ALG-10
 #[test]
 #[ignore = "needs the openssl program; CI runs it with --ignored"]
 fn openssl_verifies_our_messages() {
@@ -161,7 +161,7 @@ fn openssl_verifies_our_messages() {
     }
 }
 
-// ALG-4, ALG-10, C-6.1-1, C-6.2.1-1, C-6.3-1
+// R-3.1-2, ALG-4, ALG-10, C-6.1-1, C-6.2.1-1, C-6.3-1
 #[test]
 #[ignore = "needs the openssl program; CI runs it with --ignored"]
 fn openssl_decrypts_our_envelopes() {
@@ -315,7 +315,7 @@ fn other_recipients_stand_next_to_ours() {
     }
 }
 
-// C-5.1-3, C-5.6-1, ALG-5, ALG-11, R-3.2-1
+// T43, C-5.1-3, C-5.6-1, ALG-5, ALG-11, R-3.2-1
 #[test]
 #[ignore = "needs the openssl program; CI runs it with --ignored"]
 fn what_scep_does_not_have_is_refused() {

@@ -81,7 +81,7 @@ fn the_crate_opens_its_own_messages_with_every_algorithm() {
     }
 }
 
-// single DES is opened behind the switch only.
+// R-2.9-3: single DES is opened behind the switch only.
 #[test]
 fn single_des_is_opened_behind_the_switch_only() {
     let message = around(&enveloped_data(ContentEncryption::DesCbc, b"x"));
@@ -160,7 +160,7 @@ fn wrong_content_keys_are_one_answer() {
     }
 }
 
-// ALG-2, ALG-7: the expected block is compared as a whole.
+// T42, ALG-2, ALG-7: the expected block is compared as a whole.
 #[test]
 fn other_digest_infos_do_not_verify() {
     let content = b"content";

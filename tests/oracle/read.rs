@@ -110,7 +110,7 @@ fn every_form_of_signer_and_algorithms_verifies() {
     }
 }
 
-// C-5.6-2, ALG-11
+// C-5.1-2, C-5.6-2, ALG-11
 #[test]
 fn algorithms_that_do_not_fit_or_are_unknown_are_refused() {
     let with = |digest_alg, signature_algorithm| {

@@ -27,7 +27,7 @@ fn bits(bytes: &[u8]) -> BitString {
     BitString::from_bytes(bytes).unwrap()
 }
 
-// P10-1, P10-2, P9-2, P9-5
+// R-3.3.1-1, P10-1, P10-2, P9-2, P9-5
 #[test]
 fn a_request_has_every_field_as_expected() {
     let key = DEVICE.key();
