@@ -11,7 +11,6 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 const MAX_KEY: usize = 32;
 
 /// A content-encryption key (RFC 5652 section 6.3): 1 to 32 bytes.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub struct ContentKey {
     bytes: [u8; MAX_KEY],
     length: usize,
@@ -44,6 +43,14 @@ impl ContentKey {
     }
 }
 
+impl Drop for ContentKey {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for ContentKey {}
+
 impl fmt::Debug for ContentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ContentKey(..)")
@@ -52,11 +59,9 @@ impl fmt::Debug for ContentKey {
 
 /// What a [`Decryptor`](super::Decryptor) made of an encrypted content key: bytes, or a rejection. Both look the
 /// same from outside, and the library goes on the same way with either (RFC 3218 section 2.3.2).
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Unwrapped {
     bytes: [u8; MAX_KEY],
     length: usize,
-    #[zeroize(skip)]
     valid: Choice,
 }
 
@@ -81,6 +86,14 @@ impl Unwrapped {
         own
     }
 }
+
+impl Drop for Unwrapped {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Unwrapped {}
 
 impl fmt::Debug for Unwrapped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -87,3 +87,71 @@ pub(crate) fn check_dates(certificate: &Certificate<'_>, now: Option<UnixTime>) 
     let inside = certificate.not_before()? <= now && now <= certificate.not_after()?;
     if inside { Ok(()) } else { Err(BadSignature::Validity.into()) }
 }
+
+#[cfg(test)]
+#[cfg(feature = "rustcrypto")]
+mod tests {
+    use super::*;
+    use crate::crypto::rustcrypto::testing::{RSA_2048_PKCS8, RSA_2050_PKCS8, Seeded};
+    use crate::crypto::rustcrypto::{PROVIDER, SoftwareKey};
+    use crate::crypto::{Digest, Purpose, SignJob};
+    use crate::wire::certificate::{TbsCertificateDraft, assemble};
+    use crate::wire::distinguished_name::DistinguishedName;
+    use crate::wire::public_key::SubjectPublicKeyInfo;
+    use core::time::Duration;
+
+    /// A self-signed certificate of `CN=ca`, valid from 1000 s to 2000 s after 1970.
+    fn self_signed(pkcs8: &[u8], serial: u8) -> CertificateDer<'static> {
+        let key = SoftwareKey::from_pkcs8(pkcs8).unwrap();
+        let name: DistinguishedName = "CN=ca".parse().unwrap();
+        let scheme = SignatureScheme::RsaPkcs1(Digest::Sha256);
+        let tbs = TbsCertificateDraft {
+            serial: &[serial],
+            subject: name.name(),
+            not_before: at(1000),
+            not_after: at(2000),
+            public_key: SubjectPublicKeyInfo::parse(key.public_key_der()).unwrap(),
+            scheme,
+            key_usage: KeyUsage::KEY_CERT_SIGN,
+        }
+        .encode();
+        let job = SignJob::new(&PROVIDER, tbs, scheme, Purpose::Csr, key.public_key_der()).unwrap();
+        let signature = key.sign(&job, &mut Seeded(1)).unwrap();
+        CertificateDer::from(assemble(job.message(), scheme, signature.as_bytes()))
+    }
+
+    fn at(seconds: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    }
+
+    fn check(
+        anchors: &[CertificateDer<'static>],
+        limits: &Limits,
+        now: Option<UnixTime>,
+    ) -> Result<(), Error> {
+        let leaf = self_signed(RSA_2048_PKCS8, 1);
+        let context = PathContext { provider: &PROVIDER, limits, anchors, intermediates: &[], now };
+        check_path(&Certificate::parse(&leaf).unwrap(), &context)
+    }
+
+    // T40
+    #[test]
+    fn signatures_are_counted_against_a_budget() {
+        let strangers: Vec<_> = (2..5).map(|serial| self_signed(RSA_2050_PKCS8, serial)).collect();
+        let mut limits = Limits { signatures: 3, ..Limits::DEFAULT };
+        assert_eq!(check(&strangers, &limits, None), Err(BadSignature::Path.into()));
+        limits.signatures = 2;
+        assert_eq!(check(&strangers, &limits, None), Err(Limit::Path.into()));
+    }
+
+    // R-2.2-9, T53: the first and the last second count as inside
+    #[test]
+    fn dates_are_checked_when_there_is_a_clock() {
+        let issuer = [self_signed(RSA_2048_PKCS8, 2)];
+        for (now, inside) in [(999, false), (1000, true), (2000, true), (2001, false)] {
+            let expected = if inside { Ok(()) } else { Err(BadSignature::Validity.into()) };
+            assert_eq!(check(&issuer, &Limits::DEFAULT, Some(at(now))), expected, "{now}");
+        }
+        assert_eq!(check(&issuer, &Limits::DEFAULT, None), Ok(()));
+    }
+}

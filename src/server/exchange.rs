@@ -2,7 +2,7 @@
 
 use super::outcome::{Outcome, Status, Summary};
 use super::question::{Decide, Enrol};
-use super::request::{self, Checked, Kind, Submitted};
+use super::request::{self, Checked, Submitted};
 use super::session::Session;
 use super::transaction::{
     self, Asked, RequestedCertificate, Ruling, State, Transaction, TransactionKey, Transition,
@@ -45,11 +45,11 @@ impl Exchange {
 /// check that needs no key.
 #[must_use]
 #[derive(Debug)]
-pub struct Decrypt(Box<(Session, Verified, Envelope)>, Kind);
+pub struct Decrypt(Box<(Session, Verified, Envelope)>);
 
 impl Decrypt {
-    pub(super) fn new(session: Session, verified: Verified, envelope: Envelope, kind: Kind) -> Self {
-        Self(Box::new((session, verified, envelope)), kind)
+    pub(super) fn new(session: Session, verified: Verified, envelope: Envelope) -> Self {
+        Self(Box::new((session, verified, envelope)))
     }
 
     /// What the private key has to do, and which one.
@@ -60,7 +60,7 @@ impl Decrypt {
     /// Goes on with what the key's owner answered. An error answers 503; a rejection goes on like any key.
     pub fn complete(self, unwrapped: Result<Unwrapped, KeyError>, rng: &mut Rng<'_>) -> Exchange {
         let (session, verified, envelope) = *self.0;
-        request::open(session, &verified, envelope, self.1, unwrapped, rng)
+        request::open(session, &verified, envelope, unwrapped, rng)
     }
 }
 

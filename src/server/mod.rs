@@ -1,11 +1,11 @@
 //! The server side: a responder that answers requests, one owned step after the other.
 //!
 //! ```text
-//! accept ──┬──────────────────────────────────────────────────────────────> Done   GetCACaps, GetCACert, HTTP errors
-//!          ├─> Decrypt ─> Lookup ─┬─> Decide ─┬─> Record ─┬─> Sign ─> Done          requests
-//!          │        │             │           └───────────┤
-//!          │        │             └───────────────────────┤                         polls, repeated requests
-//!          └────────┴─────────────────────────────────────┘                         refusals
+//! accept ─┬───────────────────────────────────────────────────────────────> Done   GetCACaps, GetCACert, HTTP errors
+//!         ├─> Decrypt ─┬─> Lookup ─┬─> Decide ─┬─> Record ─┬─> Sign ─> Done          requests
+//!         ├────────────│───────────┘           └───────────┤                         polls
+//!         │            │  (from Lookup too) ───────────────┤                         repeated requests
+//!         └────────────┴───────────────────────────────────┘                         refusals
 //! ```
 //!
 //! Whatever may wait (a key in an HSM, a database, a person's decision) is a step that the caller takes, with

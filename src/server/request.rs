@@ -11,7 +11,6 @@ use crate::wire::algorithm::{ContentEncryption, SignatureScheme};
 use crate::wire::attributes::MessageType;
 use crate::wire::certificate::Certificate;
 use crate::wire::pkcs10::CertificationRequest;
-use crate::wire::selector::IssuerAndSubject;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use rustls_pki_types::CertificateDer;
@@ -30,10 +29,11 @@ pub(super) struct Submitted {
     pub(super) csr: Zeroizing<Vec<u8>>,
 }
 
-/// What is being opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Certificate,
+/// What passed every check that needs no key.
+enum Prepared {
+    /// A request, to be opened.
+    Request(Envelope),
+    /// A poll, which need not be.
     Poll,
 }
 
@@ -64,24 +64,26 @@ pub(super) fn accept(mut session: Session, message: Vec<u8>, rng: &mut Rng<'_>) 
     };
     session.signed_by(verified.signer());
     match prepare(&mut session, &verified, rng) {
-        Ok((kind, envelope)) => Exchange::Decrypt(Decrypt::new(session, verified, envelope, kind)),
+        Ok(Prepared::Request(envelope)) => Exchange::Decrypt(Decrypt::new(session, verified, envelope)),
+        // The transaction is found by its ID and the signer's key, and what is in the envelope would change nothing
+        // (RFC 8894 section 3.3.3). To open it all the same would tell strangers which of their alterations decrypt.
+        Ok(Prepared::Poll) => look_up(session, &verified, Checked { asked: Asked::Outcome, request: None }),
         Err(Error::RandomFailed) => session.unavailable(Error::RandomFailed),
         Err(error) => session.refuse(error, rng),
     }
 }
 
 /// All that can be refused without the private key.
-fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Result<(Kind, Envelope), Error> {
+fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Result<Prepared, Error> {
     let message_type = verified.attributes()?.message_type()?;
     session.summary.message_type = Some(message_type);
-    let kind = match message_type {
-        MessageType::PkcsReq => Kind::Certificate,
-        MessageType::CertPoll => Kind::Poll,
+    match message_type {
+        MessageType::PkcsReq | MessageType::CertPoll => {}
         MessageType::CertRep => return Err(InvalidMessage::MessageType.into()),
         MessageType::RenewalReq | MessageType::GetCert | MessageType::GetCrl => {
             return Err(Unsupported::Operation.into());
         }
-    };
+    }
     // the reply is encrypted for this key, so it has to be one that can be used
     let signer = Certificate::parse(verified.signer())?;
     signer.public_key().rsa()?.check(&session.config.limits).map_err(|_| Unsupported::PublicKey)?;
@@ -100,10 +102,13 @@ fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Res
     if session.config.provider.cipher(cipher).is_ok() {
         session.cipher = cipher;
     }
+    if message_type == MessageType::CertPoll {
+        return Ok(Prepared::Poll);
+    }
     if cipher == ContentEncryption::DesCbc {
         session.events.push(Event::SingleDesRead);
     }
-    Ok((kind, envelope))
+    Ok(Prepared::Request(envelope))
 }
 
 /// Opens the envelope and checks what is in it, without a branch on whether key or padding were right.
@@ -111,7 +116,6 @@ pub(super) fn open(
     mut session: Session,
     verified: &Verified,
     envelope: Envelope,
-    kind: Kind,
     unwrapped: Result<Unwrapped, KeyError>,
     rng: &mut Rng<'_>,
 ) -> Exchange {
@@ -124,12 +128,7 @@ pub(super) fn open(
         Err(error) => return session.refuse(error, rng),
     };
     let candidate = opened.candidate().unwrap_or_default();
-    let checked = match kind {
-        Kind::Certificate => check_request(&session, verified, candidate),
-        Kind::Poll => IssuerAndSubject::parse(candidate)
-            .map(|_| Checked { asked: Asked::Outcome, request: None })
-            .map_err(|_| BadEnvelope::Content.into()),
-    };
+    let checked = check_request(&session, verified, candidate);
     // the verdict on key and padding comes last, so that their faults cost what any other fault costs
     if !bool::from(opened.verdict(candidate.len())) {
         return session.refuse_request(BadEnvelope::Content.into(), rng);
@@ -141,6 +140,10 @@ pub(super) fn open(
     if let Some((requested, _)) = &checked.request {
         session.summary.subject = requested.subject().ok().map(|subject| subject.to_string());
     }
+    look_up(session, verified, checked)
+}
+
+fn look_up(session: Session, verified: &Verified, checked: Checked) -> Exchange {
     match transaction_key(&session, verified) {
         Ok(key) => Exchange::Lookup(Lookup::new(session, key, checked)),
         Err(error) => session.unavailable(error),
