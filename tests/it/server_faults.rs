@@ -25,13 +25,26 @@ fn a_decryptor_that_fails_is_503_and_nothing_happened() {
     for error in KEY_ERRORS {
         let mut server = Server::new().policy(never);
         server.faults.decrypt = Some(error);
-        for message in [pkcs_req(), cert_poll()] {
-            let answer = server.ask(&message);
-            answer.unavailable();
-            answer.cause(error);
-            assert_eq!(answer.counts, Counts { decrypted: 1, ..Counts::default() });
-            assert!(!answer.changed);
-        }
+        let answer = server.ask(&pkcs_req());
+        answer.unavailable();
+        answer.cause(error);
+        assert_eq!(answer.counts, Counts { decrypted: 1, ..Counts::default() });
+        assert!(!answer.changed);
+    }
+}
+
+// R-3.3.3-2: nothing in a poll has to be opened
+#[test]
+fn a_decryptor_that_fails_holds_up_no_poll() {
+    for error in KEY_ERRORS {
+        let mut server = held();
+        server.faults.decrypt = Some(error);
+        server.ask(&cert_poll()).pending();
+        server.policy = approve;
+        server.ask(&cert_poll()).success();
+        let mut unknown = Server::new().policy(never);
+        unknown.faults.decrypt = Some(error);
+        unknown.ask(&cert_poll()).refused(FailInfo::BadCertId, 0);
     }
 }
 

@@ -27,7 +27,7 @@ fn a_held_request_is_pending_until_it_is_approved() {
         answer.pending();
         answer.message_type(Some(MessageType::CertPoll));
         assert_eq!(answer.outcome.summary.subject.as_deref(), Some(SUBJECT));
-        let expected = Counts { decrypted: 1, loaded: 1, decided: 1, recorded: 0, signed: 1 };
+        let expected = Counts { decrypted: 0, loaded: 1, decided: 1, recorded: 0, signed: 1 };
         assert_eq!(answer.counts, expected);
         assert!(!answer.changed);
     }
@@ -51,9 +51,9 @@ fn a_held_request_that_is_denied_stays_denied() {
     answer.cause(PeerMisbehaved::Policy);
     assert_eq!(*server.transaction().state(), State::Rejected);
     server.policy = never;
-    for message in [cert_poll(), pkcs_req()] {
+    for (message, decrypted) in [(cert_poll(), 0), (pkcs_req(), 1)] {
         let answer = server.ask(&message);
-        answer.refused(FailInfo::BadRequest, 1);
+        answer.refused(FailInfo::BadRequest, decrypted);
         answer.cause(PeerMisbehaved::StoredRefusal);
     }
     assert_eq!(server.issuer.count(), 0);
@@ -167,7 +167,7 @@ fn a_stranger_learns_nothing_from_a_known_transaction_id() {
             let mut poll = cert_poll_of(&STRANGER, &STRANGER_CERTIFICATE);
             poll.set_transaction(id);
             let answer = server.ask(&poll);
-            let read = answer.failure(FailInfo::BadCertId, 1);
+            let read = answer.failure(FailInfo::BadCertId, 0);
             answer.cause(PeerMisbehaved::UnknownTransaction);
             assert_eq!(read.transaction.1, id);
             (read.length, read.attributes, answer.counts, answer.outcome.reply.content_type)
@@ -234,7 +234,7 @@ fn an_expired_transaction_is_gone() {
     server.ask(&cert_poll()).pending();
     server.now = NOW + 1000;
     server.policy = never;
-    server.ask(&cert_poll()).refused(FailInfo::BadCertId, 1);
+    server.ask(&cert_poll()).refused(FailInfo::BadCertId, 0);
 
     server.policy = by_challenge;
     let first = server.ask(&pkcs_req()).success();
@@ -242,7 +242,7 @@ fn an_expired_transaction_is_gone() {
     server.now = NOW + 1099;
     assert_eq!(server.ask(&cert_poll()).success(), first);
     server.now = NOW + 1100;
-    server.ask(&cert_poll()).refused(FailInfo::BadCertId, 1);
+    server.ask(&cert_poll()).refused(FailInfo::BadCertId, 0);
     // the same request needs a new authorisation
     server.policy = deny;
     server.ask(&pkcs_req()).refused(FailInfo::BadRequest, 1);

@@ -1,5 +1,5 @@
 //! One refusal for everything from the encrypted key to the challenge: what came back, and the work that was done for
-//! it, must not tell which it was (RFC 3218).
+//! it, must not tell which it was (RFC 3218). Polls are answered without a look inside.
 
 use crate::requests::*;
 use crate::server_kit::*;
@@ -8,7 +8,8 @@ use rand_core::TryRng as _;
 use scep::Error;
 use scep::crypto::rustcrypto::{AES_128_CBC, PROVIDER, RSA_PKCS1_SHA256, RSA_PKCS1V15};
 use scep::crypto::{ContentCipher, ContentEncryption, Provider, SignatureScheme, Verifier};
-use scep::wire::{FailInfo, SubjectPublicKeyInfo};
+use scep::error::{BadEnvelope, PeerMisbehaved, Unsupported};
+use scep::wire::{FailInfo, MessageType, SubjectPublicKeyInfo};
 use std::cell::{Cell, RefCell};
 
 thread_local! {
@@ -256,31 +257,172 @@ fn every_fault_of_the_request_and_its_challenge_gets_the_same_refusal() {
 #[test]
 fn a_captured_envelope_gets_the_same_refusal_and_its_challenge_stays_unused() {
     let server = server();
-    let captured = pkcs_req().content;
-    let theft = Message::new("19", captured.clone(), &STRANGER, &STRANGER_CERTIFICATE);
+    let theft = Message::new("19", captured(), &STRANGER, &STRANGER_CERTIFICATE);
     assert_eq!(ask(&server, &theft), wrong_challenge());
-    let as_poll = Message::new("20", captured, &STRANGER, &STRANGER_CERTIFICATE);
-    let seen = ask(&server, &as_poll);
-    assert_eq!(seen.length, wrong_challenge().length);
     server.ask(&pkcs_req()).success();
 }
 
-// T1, T2: polls as well; there is no request to verify
-#[test]
-fn faults_of_a_poll_get_one_refusal_too() {
-    let server = server();
-    let poll = |change: &dyn Fn(&mut Envelope)| {
+/// The whole answer to a poll, which was given without a key and without a look at what is in the envelope. With
+/// servers of the same state and the same random numbers, equal answers are equal to the last bit.
+#[track_caller]
+fn poll(server: &Server, message: &Message, check: impl Fn(&Answer<'_>)) -> Vec<u8> {
+    KEYS.take();
+    VERIFIED.set(0);
+    let answer = server.ask(message);
+    check(&answer);
+    answer.message_type(Some(MessageType::CertPoll));
+    assert_eq!((answer.counts.decrypted, answer.changed), (0, false));
+    assert_eq!(answer.counts.loaded, 1);
+    // the message was verified, nothing was decrypted, and no request was looked for in the content
+    assert_eq!((KEYS.with_borrow(Vec::len), VERIFIED.get()), (0, 1));
+    answer.outcome.reply.body
+}
+
+/// The right request of the device, as whoever is on the path has it.
+fn captured() -> Vec<u8> {
+    pkcs_req().content
+}
+
+/// A captured envelope with changes in the last blocks of its ciphertext, as an attack on the padding makes them.
+fn captured_and_changed() -> Vec<(String, Vec<u8>)> {
+    let right = captured();
+    let mut all = vec![("captured".to_string(), right.clone())];
+    for (place, mask) in
+        [(1, 1), (16, 0x80), (17, 1), (17, 2), (17, 0x0F), (17, 0x10), (18, 3), (32, 1), (48, 1)]
+    {
+        let mut changed = right.clone();
+        let at = changed.len() - place;
+        changed[at] ^= mask;
+        all.push((format!("captured, byte {place} from the end changed by {mask}"), changed));
+    }
+    all
+}
+
+type Change = fn(&mut Envelope);
+
+/// Envelopes for the CA that differ in all that only the private key can tell.
+fn contents() -> Vec<(String, Vec<u8>)> {
+    let changes: [(&str, Change); 16] = [
+        ("padding of 7 bytes", |e| e.recipient.block = Some(block(7, 7))),
+        ("no PKCS #1 block", |e| e.recipient.block = Some(vec![0; 256])),
+        ("short content key", |e| e.recipient.block = Some(wrap_block(&[9; 15]))),
+        ("another content key", |e| e.recipient.block = Some(wrap_block(&[9; 16]))),
+        ("key above n", |e| e.recipient.encrypted_key = Some(vec![0xFF; 256])),
+        ("no key", |e| e.recipient.encrypted_key = Some(Vec::new())),
+        ("zeros", |e| e.padded = Some(vec![0; 32])),
+        ("padding 17", |e| e.padded = Some(vec![17; 32])),
+        ("noise", |e| e.ciphertext = Some((0..=255).collect())),
+        ("one block", |e| e.ciphertext = Some(vec![7; 16])),
+        ("a SEQUENCE", |e| e.plaintext = vec![0x30, 0]),
+        ("nothing", |e| e.plaintext = Vec::new()),
+        ("a byte behind", |e| e.plaintext.push(0)),
+        ("cut off", |e| e.plaintext.truncate(e.plaintext.len() - 1)),
+        ("a request", |e| e.plaintext = Csr::new(&DEVICE).encode()),
+        ("other names", |e| e.plaintext = seq(&[&name("CN=somebody"), &name("CN=else")])),
+    ];
+    let made = changes.into_iter().map(|(what, change)| {
         let mut envelope = Envelope::new(poll_content());
         change(&mut envelope);
-        ask(&server, &Message::new("20", envelope.encode(), &DEVICE, &DEVICE_CERTIFICATE))
+        (what.to_string(), envelope.encode())
+    });
+    made.chain(captured_and_changed()).collect()
+}
+
+/// A server that holds a request with the usual transactionID for every one of these keys.
+fn holding(keys: &[&'static Key]) -> Server {
+    let server = server().policy(hold);
+    for key in keys {
+        let certificate = X509::device(key).sign(key);
+        let envelope = Envelope::new(Csr::new(key).encode()).encode();
+        server.ask(&Message::new("19", envelope, key, &certificate)).pending();
+    }
+    server
+}
+
+// T1, T2, MMA-7, R-3.3.3-2: polls are answered from the table alone. Else the answer to a poll that a stranger made of
+// a captured envelope would tell whether the altered ciphertext has proper padding and form
+#[test]
+fn what_is_inside_a_poll_never_matters() {
+    let unknown = |answer: &Answer<'_>| {
+        answer.refused(FailInfo::BadCertId, 0);
+        answer.cause(PeerMisbehaved::UnknownTransaction);
     };
-    let expected = poll(&|e| e.recipient.block = Some(block(7, 7)));
-    assert_eq!((expected.decrypted_contents, expected.length), (1, wrong_challenge().length));
-    assert_eq!(poll(&|e| e.recipient.encrypted_key = Some(vec![0xFF; 256])), expected);
-    assert_eq!(poll(&|e| e.padded = Some(vec![0; 32])), expected);
-    assert_eq!(poll(&|e| e.plaintext = vec![0x30, 0]), expected);
-    assert_eq!(poll(&|e| e.plaintext.push(0)), expected);
-    assert_eq!(poll(&|e| e.plaintext = Csr::new(&DEVICE).encode()), expected);
+    let pending = |answer: &Answer<'_>| drop(answer.pending());
+    let strangers = |content| Message::new("20", content, &STRANGER, &STRANGER_CERTIFICATE);
+    let devices = |content| Message::new("20", content, &DEVICE, &DEVICE_CERTIFICATE);
+    let usual = || Envelope::new(poll_content()).encode();
+
+    let nobodys = poll(&server().policy(never), &strangers(usual()), unknown);
+    let of_another = poll(&holding(&[&DEVICE]).policy(never), &strangers(usual()), unknown);
+    let own = poll(&holding(&[&DEVICE, &STRANGER]), &strangers(usual()), pending);
+    let right = poll(&holding(&[&DEVICE]), &devices(usual()), pending);
+    assert_eq!(of_another.len(), nobodys.len());
+    assert_eq!(own.len(), right.len());
+    for (what, content) in contents() {
+        let answer = poll(&server().policy(never), &strangers(content.clone()), unknown);
+        assert!(answer == nobodys, "{what}, unknown");
+        let answer = poll(&server().policy(never), &devices(content.clone()), unknown);
+        assert!(answer == nobodys, "{what}, unknown, of the envelope's own key");
+        // somebody else's, with the same transactionID
+        let answer = poll(&holding(&[&DEVICE]).policy(never), &strangers(content.clone()), unknown);
+        assert!(answer == of_another, "{what}, of another");
+        let answer = poll(&holding(&[&DEVICE, &STRANGER]), &strangers(content.clone()), pending);
+        assert!(answer == own, "{what}, held for the stranger");
+        let answer = poll(&holding(&[&DEVICE]), &devices(content), pending);
+        assert!(answer == right, "{what}, held");
+    }
+}
+
+// R-2.3-11, T2, T14: nor does a poll bring anything of a captured request into the transaction
+#[test]
+fn a_captured_envelope_in_a_poll_leaves_its_challenge_unused() {
+    let mut server = server();
+    let theft = Message::new("20", captured(), &STRANGER, &STRANGER_CERTIFICATE);
+    server.ask(&theft).refused(FailInfo::BadCertId, 0);
+    // held under the stranger's key, and asked about again: the question holds no challenge and no request
+    server.policy = hold;
+    let envelope = Envelope::new(Csr::new(&STRANGER).encode()).encode();
+    server.ask(&Message::new("19", envelope, &STRANGER, &STRANGER_CERTIFICATE)).pending();
+    let question = server.up_to_question(&theft);
+    assert!(question.is_held() && question.challenge().is_none() && question.csr().is_none());
+    assert_eq!(question.requested().public_key(), STRANGER.public());
+    server.policy = by_challenge;
+    server.ask(&pkcs_req()).success();
+}
+
+// E6, E10, T3: what can be told without the key is refused before the table is asked, in a poll as in a request
+#[test]
+fn the_envelope_of_a_poll_has_to_be_one_for_us() {
+    let cases: [(FailInfo, Error, Change); 6] = [
+        (FailInfo::BadRequest, BadEnvelope::Recipient.into(), |e| {
+            e.recipient = Recipient::new(&RA_CERTIFICATE, &RA)
+        }),
+        (FailInfo::BadRequest, BadEnvelope::Recipient.into(), |e| {
+            e.recipients = Some(vec![e.recipient.encode(&e.content_key); 2])
+        }),
+        (FailInfo::BadRequest, BadEnvelope::Recipient.into(), |e| e.recipients = Some(Vec::new())),
+        (FailInfo::BadRequest, BadEnvelope::Ciphertext.into(), |e| e.ciphertext = Some(vec![7; 17])),
+        (FailInfo::BadAlg, Unsupported::SingleDes.into(), |e| e.set_cipher(ContentEncryption::DesCbc)),
+        (FailInfo::BadAlg, Unsupported::ContentEncryption.into(), |e| {
+            e.set_cipher(ContentEncryption::Aes256Cbc)
+        }),
+    ];
+    for server in [server(), holding(&[&DEVICE])] {
+        let server = server.policy(never);
+        for (fail_info, cause, change) in cases {
+            let mut envelope = Envelope::new(poll_content());
+            change(&mut envelope);
+            let answer = server.ask(&Message::new("20", envelope.encode(), &DEVICE, &DEVICE_CERTIFICATE));
+            answer.refused(fail_info, 0);
+            answer.cause(cause);
+            assert_eq!(answer.counts, Counts { signed: 1, ..Counts::default() });
+        }
+        for content in [Vec::new(), poll_content(), Csr::new(&DEVICE).encode()] {
+            let answer = server.ask(&Message::new("20", content, &DEVICE, &DEVICE_CERTIFICATE));
+            answer.refused(FailInfo::BadRequest, 0);
+            assert_eq!(answer.counts, Counts { signed: 1, ..Counts::default() });
+        }
+    }
 }
 
 // MMA-3, case 81: the stand-in for a key is of the right length, random, and new each time
