@@ -313,7 +313,7 @@ pub enum Retry {
 }
 
 impl Error {
-    /// The failInfo that a CertRep gives for this error (rows E6 to E20 of `tests/CONFORMANCE.md`).
+    /// The failInfo that a CertRep gives for this error (rows E6 to E20 of `tests/CONFORMANCE.md` in the repository).
     ///
     /// Everything from decryption to the challenge is `badRequest`, so that the answer tells nothing.
     pub const fn fail_info(&self) -> FailInfo {
@@ -350,8 +350,9 @@ impl Error {
     /// Whether a client may send the same request again.
     ///
     /// A reply that cannot be verified counts as no reply (anybody on the path could have made it), and so do
-    /// HTTP 408, 429 and 5xx. A verified reply that breaks the protocol, any other status, the caller's own
-    /// faults and a failed key end the request.
+    /// HTTP 408, 429 and 5xx. To send the same request again after a verified reply that is malformed does no harm
+    /// either: the CA answers with the same outcome. Any other status, a certificate that is not what it should be,
+    /// the caller's own faults and a failed key end the request.
     pub const fn retry(&self) -> Retry {
         match self {
             Self::InvalidMessage(InvalidMessage::SavedState | InvalidMessage::Pem) => Retry::Never,

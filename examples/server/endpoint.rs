@@ -7,7 +7,7 @@ use scep::crypto::rustcrypto::{DES_CBC, PROVIDER, PROVIDER_WITH_LEGACY};
 use scep::crypto::{ChallengePassword, Provider, Random, Rng};
 use scep::pki_types::UnixTime;
 use scep::server::{
-    Authorized, Decide, Enrol, Evidence, Exchange, IssuedChain, Refusal, Responder, ServerConfig,
+    Authorized, Decide, Enrol, Exchange, IssuedChain, Refusal, Responder, ServerConfig,
     SharedSecret,
 };
 use std::fmt::Display;
@@ -78,22 +78,21 @@ impl Endpoint {
 
     /// Without the right challenge nothing is held either, so a stranger cannot fill the store.
     fn decide_new(&self, question: Enrol, rng: &mut Rng<'_>) -> Exchange {
-        let Some(evidence) = self.challenge.redeem(&question) else {
-            return question.refuse(Refusal::Challenge, rng);
+        let authorized = match self.challenge.redeem(question) {
+            Ok(authorized) => authorized,
+            Err(question) => return question.refuse(Refusal::Challenge, rng),
         };
-        let name = question.requested().subject().ok().and_then(|subject| subject.common_name());
+        let name = authorized.requested().subject().ok().and_then(|subject| subject.common_name());
         match (&self.hold, name) {
-            (Some(prefix), Some(name)) if name.starts_with(prefix.as_str()) => question.hold(rng),
-            _ => self.issue(question.authorize(evidence), rng),
+            (Some(prefix), Some(name)) if name.starts_with(prefix.as_str()) => authorized.hold(rng),
+            _ => self.issue(authorized, rng),
         }
     }
 
     /// Plays the person who looks at held requests.
     fn decide_held(&self, question: Enrol, rng: &mut Rng<'_>) -> Exchange {
         match self.store.count_poll(question.transaction()) {
-            Ok(polls) if polls >= RELEASED_AT_POLL => {
-                self.issue(question.authorize(Evidence::OperatorApproval), rng)
-            }
+            Ok(polls) if polls >= RELEASED_AT_POLL => self.issue(question.approve(), rng),
             Ok(_) => question.hold(rng),
             Err(error) => {
                 report(error);

@@ -11,6 +11,7 @@ pub struct ClientConfig {
     pub(super) provider: &'static Provider,
     pub(super) limits: Limits,
     pub(super) compat: Compat,
+    pub(super) require_ra_purpose: bool,
     pub(super) ca_identifier: Option<String>,
     pub(super) poll_interval: Duration,
     pub(super) poll_interval_max: Duration,
@@ -42,6 +43,7 @@ impl ClientConfig {
             provider,
             limits: Limits::DEFAULT,
             compat: Compat::STRICT,
+            require_ra_purpose: false,
             ca_identifier: Some(String::new()),
             poll_interval: Duration::from_secs(10),
             poll_interval_max: Duration::from_secs(3600),
@@ -60,6 +62,18 @@ impl ClientConfig {
     #[must_use]
     pub fn compat(mut self, compat: Compat) -> Self {
         self.compat = compat;
+        self
+    }
+
+    /// Takes the certificate of an end entity for that of an RA only if its extended key usage says so: id-kp-cmcRA
+    /// (RFC 6402 section 2.10) or Microsoft's certificate request agent.
+    ///
+    /// By default one without any extended key usage is taken too, since many RAs have such certificates; one with
+    /// another extended key usage never is. Switch this on when the CA issues certificates without extended key usage
+    /// to devices: else the owner of any of them who is on the path can pose as the RA, and read challenge passwords.
+    #[must_use]
+    pub fn require_ra_purpose(mut self, on: bool) -> Self {
+        self.require_ra_purpose = on;
         self
     }
 

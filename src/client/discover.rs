@@ -11,17 +11,22 @@ use crate::wire::normalize::normalize;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 use rustls_pki_types::CertificateDer;
 
 /// Where to, and what for.
-#[derive(Debug)]
 pub(super) struct Plan {
     pub(super) config: Arc<ClientConfig>,
     pub(super) url: ScepUrl,
     pub(super) goal: Goal,
 }
 
-#[derive(Debug)]
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Plan({})", self.url)
+    }
+}
+
 pub(super) enum Goal {
     Capabilities,
     Ca,
@@ -47,6 +52,11 @@ pub(super) fn capabilities(plan: Box<Plan>, response: &HttpResponse) -> Result<S
             Ok(Capabilities::new())
         }
         Err(error) => Err(error),
+    };
+    let read = match read {
+        // too long to be read: nobody signed it, and it decides nothing
+        Err(Error::TooLarge(_)) if !matches!(plan.goal, Goal::Capabilities) => Ok(Capabilities::new()),
+        other => other,
     };
     match read {
         Err(error) => Err((error, plan)),

@@ -124,7 +124,7 @@ impl Draft {
 }
 
 /// What is fixed for a whole transaction.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Enrolment {
     pub(super) config: Arc<ClientConfig>,
     pub(super) url: ScepUrl,
@@ -134,6 +134,12 @@ pub(super) struct Enrolment {
     pub(super) subject: Vec<u8>,
     /// The self-signed certificate that requests are signed under. Its key is the requested one.
     pub(super) certificate: CertificateDer<'static>,
+}
+
+impl fmt::Debug for Enrolment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Enrolment({}, {})", self.url, self.transaction_id)
+    }
 }
 
 impl Enrolment {
@@ -153,6 +159,7 @@ impl Enrolment {
             message_type,
             pki_status: None,
             fail_info: None,
+            fail_info_text: None,
             sender_nonce: nonce.clone(),
             recipient_nonce: None,
             transaction_id: self.transaction_id.clone(),

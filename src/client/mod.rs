@@ -15,14 +15,14 @@
 //!
 //! An error gives the step back when the very same request may be sent again: see [`Failed::retry`].
 
-pub mod config;
+mod config;
 mod discover;
-pub mod drive;
-pub mod enrol;
-pub mod poll;
+mod drive;
+mod enrol;
+mod poll;
 mod reply;
-pub mod step;
-pub mod trust;
+mod step;
+mod trust;
 
 pub use config::{ClientConfig, Compat};
 pub use drive::{DriveCause, DriveError, Driven, Transport, drive};

@@ -61,7 +61,7 @@ pub(super) fn read(flight: &InFlight, response: HttpResponse, rng: &mut Rng<'_>)
     let config = &flight.enrolment.config;
     transport::check_response(&response, Operation::PkiOperation, config.limits.response)?;
     let message = Unverified::parse(response.body, &config.limits)?;
-    let reply = message.verify_by(config.provider, &flight.enrolment.ca.signers())?;
+    let reply = message.verify_by(config.provider, &flight.enrolment.ca.signers(config))?;
     flight.expected.check(&reply)?;
     let attributes = reply.attributes()?;
     match attributes.pki_status()? {

@@ -1,6 +1,6 @@
 //! Whether the CA is the right one (RFC 8894 section 2.2), and which of its certificates does what.
 
-use super::config::{ClientConfig, Compat};
+use super::config::ClientConfig;
 use super::discover::{Goal, Plan};
 use super::enrol;
 use super::step::{Done, Failed, Step};
@@ -11,6 +11,7 @@ use crate::wire::capabilities::Capabilities;
 use crate::wire::certificate::Certificate;
 use crate::wire::extension::KeyUsage;
 use crate::wire::limits::Limits;
+use crate::wire::oid::Oid;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -140,10 +141,10 @@ impl TrustedCa {
         }
         let parsed: Vec<Certificate<'_>> =
             chained.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
-        let recipient = recipient(&parsed, config.compat, &config.limits);
+        let is_ca = |own: &Certificate<'_>| own.is_ca() || is_one_of(own, anchors);
+        let recipient = recipient(&parsed, is_ca, config);
         let recipient = recipient.ok_or(refused.unwrap_or(ApiMisuse::Recipient.into()))?;
-        let issuer =
-            parsed.iter().filter(|own| may_anchor(own)).min_by_key(|own| issues_any(own, &parsed, true));
+        let issuer = parsed.iter().filter(|own| is_ca(own)).min_by_key(|own| issues_any(own, &parsed, true));
         let issuer = issuer.ok_or(ApiMisuse::NoAnchor)?;
         let [recipient, issuer] =
             [recipient.as_der(), issuer.as_der()].map(|der| CertificateDer::from(der).into_owned());
@@ -175,11 +176,12 @@ impl TrustedCa {
         self.capabilities
     }
 
-    /// The certificates that may sign replies: those for digital signatures, and the CA's own (T31).
-    pub(super) fn signers(&self) -> Vec<CertificateDer<'static>> {
+    /// The certificates that may sign replies: the CA's own, and those of RAs for digital signatures (T31).
+    pub(super) fn signers(&self, config: &ClientConfig) -> Vec<CertificateDer<'static>> {
         let may_sign = |der: &&CertificateDer<'static>| {
             Certificate::parse(der).is_ok_and(|own| {
-                own.is_ca() || own.key_usage().is_none_or(|usage| usage.contains(KeyUsage::DIGITAL_SIGNATURE))
+                let usage = own.key_usage().is_none_or(|usage| usage.contains(KeyUsage::DIGITAL_SIGNATURE));
+                own.is_ca() || is_one_of(&own, &self.anchors) || (usage && may_be_ra(&own, config))
             })
         };
         self.chained.iter().filter(may_sign).cloned().collect()
@@ -222,6 +224,20 @@ fn may_anchor(certificate: &Certificate<'_>) -> bool {
     certificate.is_ca() || certificate.is_self_issued()
 }
 
+fn is_one_of(certificate: &Certificate<'_>, list: &[CertificateDer<'static>]) -> bool {
+    list.iter().any(|der| der.as_ref() == certificate.as_der())
+}
+
+/// Whether an end entity's certificate may be that of an RA. Devices have certificates of the same CA, and their
+/// owners must not play the RA (T29, T31): so one that says what it is for has to say that it is for an RA.
+fn may_be_ra(certificate: &Certificate<'_>, config: &ClientConfig) -> bool {
+    const PURPOSES: [Oid<'_>; 3] = [Oid::CMC_RA, Oid::CMC_CA, Oid::ENROLLMENT_AGENT];
+    match certificate.extended_key_usage() {
+        Some(purposes) => purposes.iter().any(|purpose| PURPOSES.contains(purpose)),
+        None => !config.require_ra_purpose,
+    }
+}
+
 /// Whether `issuer` is named as issuer by another of `all`; by a CA only, if `of_ca`.
 fn issues_any(issuer: &Certificate<'_>, all: &[Certificate<'_>], of_ca: bool) -> bool {
     all.iter().any(|other| {
@@ -234,20 +250,25 @@ fn issues_any(issuer: &Certificate<'_>, all: &[Certificate<'_>], of_ca: bool) ->
 /// The certificate to encrypt for: one whose keyUsage says keyEncipherment, or that has no keyUsage; an end entity
 /// before a CA, and the CA at the bottom of a chain before those above it. Encrypting for the wrong one is the most
 /// frequent fault of SCEP clients.
-fn recipient<'a>(all: &[Certificate<'a>], compat: Compat, limits: &Limits) -> Option<Certificate<'a>> {
+fn recipient<'a>(
+    all: &[Certificate<'a>],
+    is_ca: impl Fn(&Certificate<'a>) -> bool,
+    config: &ClientConfig,
+) -> Option<Certificate<'a>> {
     let rank = |own: &Certificate<'a>| {
         let usage = match own.key_usage() {
             Some(usage) if usage.contains(KeyUsage::KEY_ENCIPHERMENT) => 0,
             None => 1,
-            Some(_) if compat.recipient_without_key_encipherment => 2,
+            Some(_) if config.compat.recipient_without_key_encipherment => 2,
             Some(_) => return None,
         };
-        own.public_key().rsa().and_then(|key| key.check(limits)).ok()?;
+        own.public_key().rsa().and_then(|key| key.check(&config.limits)).ok()?;
+        if !is_ca(own) && !may_be_ra(own, config) {
+            return None;
+        }
         // usage 2 comes last of all; otherwise the place in the hierarchy counts first
-        Some((usage == 2, may_anchor(own), issues_any(own, all, false), usage))
+        Some((usage == 2, is_ca(own), issues_any(own, all, false), usage))
     };
-    all.iter()
-        .filter_map(|own| rank(own).map(|rank| (rank, *own)))
-        .min_by_key(|(rank, _)| *rank)
-        .map(|(_, own)| own)
+    let ranked = all.iter().filter_map(|own| rank(own).map(|rank| (rank, *own)));
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, own)| own)
 }

@@ -4,15 +4,17 @@
 //! application does not list is dropped by the linker; private keys stay with their owner behind [`Signer`] and
 //! [`Decryptor`], or behind the jobs themselves ([`SignJob`], [`DecryptJob`]) where a call has to wait.
 
-pub mod keys;
-pub mod random;
+mod keys;
+pub(crate) mod random;
 #[cfg(feature = "rustcrypto")]
 pub mod rustcrypto;
-pub mod secret;
+mod secret;
 
 pub use keys::{DecryptJob, Decryptor, NoKey, Purpose, Recipient, SignJob, Signature, Signer};
+pub use rand_core;
 pub use random::{Random, Rng};
 pub use secret::{ChallengePassword, ContentKey, Unwrapped};
+pub use subtle::Choice;
 
 pub use crate::error::{KeyError, RngFailed};
 pub use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport, SignatureScheme};

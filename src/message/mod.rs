@@ -9,10 +9,10 @@
 
 #[cfg(any(feature = "client", feature = "server"))]
 pub(crate) mod codec;
-pub mod correlate;
-pub mod open;
-pub mod path;
-pub mod seal;
+mod correlate;
+mod open;
+mod path;
+mod seal;
 
 pub use correlate::Correlation;
 pub use open::{Envelope, OpenPolicy, Opened, Unverified, Verified};

@@ -324,7 +324,10 @@ impl Opened {
         self.valid & (length as u64).ct_eq(&(self.length as u64))
     }
 
-    /// The whole content, for a side that need not be blind: a client opens only what its CA has signed.
+    /// The whole content, for a side that need not be blind: a client opens only what its CA has signed, and a tool
+    /// opens what it was given.
+    ///
+    /// Not for a server: whether this fails tells a stranger whether an alteration decrypts to a valid padding.
     pub fn content(&self) -> Result<&[u8], Error> {
         if self.valid.unwrap_u8() == 0 {
             return Err(BadEnvelope::Content.into());

@@ -7,6 +7,7 @@ use crate::wire::attributes::{MessageType, Nonce, PkiStatus, SignedAttributesDra
 use crate::wire::certificate::Certificate;
 use crate::wire::enveloped_data::EnvelopedDataDraft;
 use crate::wire::signed_data::SignedDataDraft;
+use alloc::string::String;
 use alloc::vec::Vec;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use zeroize::Zeroizing;
@@ -58,6 +59,8 @@ pub struct Fields {
     pub pki_status: Option<PkiStatus>,
     /// Reason of a FAILURE; in a CertRep only.
     pub fail_info: Option<FailInfo>,
+    /// What there is to say about a FAILURE, for people: at most 255 characters go out.
+    pub fail_info_text: Option<String>,
     /// Fresh for every message.
     pub sender_nonce: Nonce,
     /// The request's senderNonce; in a CertRep only.
@@ -94,7 +97,7 @@ impl Draft {
             message_type: fields.message_type,
             pki_status: fields.pki_status,
             fail_info: fields.fail_info,
-            fail_info_text: None,
+            fail_info_text: fields.fail_info_text.as_deref(),
             sender_nonce: &fields.sender_nonce,
             recipient_nonce: fields.recipient_nonce.as_ref(),
             transaction_id: &fields.transaction_id,

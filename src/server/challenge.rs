@@ -1,8 +1,9 @@
 //! Challenge passwords (RFC 8894 sections 2.4 and 7.3).
 
-use super::grant::Evidence;
+use super::grant::{Authorized, Evidence};
 use super::question::Enrol;
 use crate::crypto::ChallengePassword;
+use alloc::boxed::Box;
 use core::fmt;
 
 /// One password for everybody, for tests and labs: whoever knows it may ask for any subject, any number of times.
@@ -14,10 +15,14 @@ impl SharedSecret {
         Self(secret)
     }
 
-    /// Evidence if the request's challenge is the secret; compared in constant time. A request without a challenge
-    /// gives none.
-    pub fn redeem(&self, question: &Enrol) -> Option<Evidence> {
-        question.challenge().filter(|challenge| challenge.matches(&self.0)).map(|_| Evidence::Challenge {})
+    /// Authorises the request if its challenge is the secret, else gives the question back: it has no challenge, or a
+    /// wrong one. They are compared in constant time.
+    pub fn redeem(&self, question: Enrol) -> Result<Authorized, Box<Enrol>> {
+        if question.challenge().is_some_and(|challenge| challenge.matches(&self.0)) {
+            Ok(question.authorize(Evidence::Challenge))
+        } else {
+            Err(Box::new(question))
+        }
     }
 }
 

@@ -36,10 +36,10 @@ pub fn samples() -> Result<[Transition; 2], Error> {
     let requested = RequestedCertificate::new(&Name::parse(NAME)?, &SubjectPublicKeyInfo::parse(KEY)?, None);
     let now = UnixTime::since_unix_epoch(Duration::from_secs(1_700_000_000));
     let retention = Duration::from_secs(3600);
-    Ok([[1; 32], [2; 32]].map(|signer| Transition {
-        key: TransactionKey::new(String::from("conformance"), id.clone(), signer),
-        from: None,
-        to: Transaction::new([9; 32], requested.clone(), State::Pending, now, retention),
+    Ok([[1; 32], [2; 32]].map(|signer| {
+        let key = TransactionKey::new(String::from("conformance"), id.clone(), signer);
+        let to = Transaction::new(&key, [9; 32], requested.clone(), State::Pending, now, retention);
+        Transition { key, from: None, to }
     }))
 }
 

@@ -86,10 +86,13 @@ impl Lookup {
     /// Goes on with what the store holds, `None` when it holds nothing.
     pub fn complete(self, stored: Option<Transaction>, rng: &mut Rng<'_>) -> Exchange {
         let Self { session, key, asked, request } = self;
+        if stored.as_ref().is_some_and(|stored| !stored.belongs_to(&key)) {
+            return session.unavailable(Unavailable::Store.into());
+        }
         match (transaction::rule(stored.as_ref(), asked, session.now), stored, request, asked) {
             (Ruling::Decide, stored, Some((requested, submitted)), Asked::Certificate(hash)) => {
                 let retention = session.config.pending_retention;
-                let open = Transaction::new(hash, requested, State::Pending, session.now, retention)
+                let open = Transaction::new(&key, hash, requested, State::Pending, session.now, retention)
                     .replacing(stored.as_ref());
                 let from = stored.as_ref().map(Transaction::revision);
                 Exchange::Decide(Decide::Enrol(Enrol::new(session, key, from, open, Some(submitted))))
@@ -160,6 +163,9 @@ impl Record {
     /// certificate just issued must not be used.
     pub fn conflict(self, stored: Option<Transaction>, rng: &mut Rng<'_>) -> Exchange {
         let asked = self.transition.to.asked();
+        if stored.as_ref().is_some_and(|stored| !stored.belongs_to(&self.transition.key)) {
+            return self.session.unavailable(Unavailable::Store.into());
+        }
         let gone = stored.is_none();
         match transaction::rule(stored.as_ref(), asked, self.session.now) {
             // forgotten or finished meanwhile: let the client ask again

@@ -12,18 +12,19 @@ use alloc::vec::Vec;
 use core::fmt;
 use rustls_pki_types::CertificateDer;
 
-/// Why a certificate may be issued.
+/// Why a request is authorised. Only an answer to its own question gives one: see [`Authorized`].
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// A challenge password was redeemed: made by [`SharedSecret::redeem`](super::SharedSecret::redeem).
-    #[non_exhaustive]
+    /// Its challenge password was redeemed: [`SharedSecret::redeem`](super::SharedSecret::redeem).
     Challenge,
-    /// A person, or a system that stands for one, approved this very request.
-    OperatorApproval,
+    /// The owner's own validator accepted it: [`Enrol::validated`].
+    Validator,
+    /// A person, or a system that stands for one, approved it: [`Enrol::approve`].
+    Operator,
 }
 
-/// An authorised request. It can be granted once.
+/// An authorised request. It holds the question that it answers, so it serves for no other, and can be granted once.
 #[must_use]
 #[derive(Debug)]
 pub struct Authorized {
@@ -47,13 +48,24 @@ impl Authorized {
     }
 
     /// Why.
-    pub fn evidence(&self) -> &Evidence {
-        &self.evidence
+    pub fn evidence(&self) -> Evidence {
+        self.evidence
+    }
+
+    /// Not yet, although the challenge was right: PENDING, as [`Enrol::hold`] does.
+    pub fn hold(self, rng: &mut Rng<'_>) -> Exchange {
+        self.question.hold(rng)
     }
 
     /// The issuer refuses after all.
     pub fn refuse(self, refusal: Refusal, rng: &mut Rng<'_>) -> Exchange {
         self.question.refuse(refusal, rng)
+    }
+
+    /// The issuer refuses after all, and tells the client why: the text goes out as failInfoText, at most 255
+    /// characters of it. Only whoever was authorised gets so far, so the text may speak plainly.
+    pub fn refuse_because(self, text: &str, rng: &mut Rng<'_>) -> Exchange {
+        self.question.refuse_because(text, rng)
     }
 
     /// The issuer cannot be reached: 503, and nothing changes.

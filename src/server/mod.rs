@@ -13,23 +13,23 @@
 //! callers, and any other driver is exactly as safe. Bad input never fails: it becomes a reply, and a step that is
 //! dropped half way leaves nothing behind but what was recorded.
 
-pub mod challenge;
-pub mod config;
-pub mod conformance;
-pub mod drive;
-pub mod exchange;
-pub mod grant;
-pub mod outcome;
-pub mod question;
+mod challenge;
+mod config;
+mod conformance;
+mod drive;
+mod exchange;
+mod grant;
+mod outcome;
+mod question;
 mod request;
 mod route;
 mod session;
-pub mod store;
-pub mod transaction;
+mod store;
+mod transaction;
 
 pub use challenge::SharedSecret;
 pub use config::{Identity, ServerConfig};
-pub use conformance::{Violation, conformance};
+pub use conformance::{Violation, conformance, samples};
 pub use drive::drive;
 pub use exchange::{Decrypt, Exchange, Lookup, Record, Sign};
 pub use grant::{Authorized, Evidence, IssuedChain, Mismatch};
@@ -37,6 +37,8 @@ pub use outcome::{Event, Outcome, Status, Summary};
 pub use question::{Decide, Enrol, Refusal};
 pub use route::Responder;
 #[cfg(feature = "std")]
-pub use store::MemoryStore;
+pub use store::{Full, MemoryStore};
 pub use store::{Recorded, Store};
-pub use transaction::{RequestedCertificate, State, Transaction, TransactionKey, Transition};
+pub use transaction::{
+    Asked, RequestedCertificate, Ruling, State, Transaction, TransactionKey, Transition, rule,
+};

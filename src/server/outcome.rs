@@ -32,6 +32,9 @@ pub struct Summary {
     pub transaction_id: Option<TransactionId>,
     /// The subject of the certification request, or else of the signer's certificate.
     pub subject: Option<String>,
+    /// What the owner said about a refusal ([`Authorized::refuse_because`](super::Authorized::refuse_because)). The
+    /// client gets it too.
+    pub detail: Option<String>,
     /// What became of it.
     pub status: Status,
 }

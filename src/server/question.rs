@@ -90,8 +90,17 @@ impl Enrol {
         self.submitted.as_ref().map(|submitted| submitted.csr.as_slice())
     }
 
-    /// Yes, because of `evidence`; the way to an issuer.
-    pub fn authorize(self, evidence: Evidence) -> Authorized {
+    /// Yes: a person, or a system that stands for one, approved this very request.
+    pub fn approve(self) -> Authorized {
+        self.authorize(Evidence::Operator)
+    }
+
+    /// Yes: a validator of the owner's accepted this very request and its challenge password.
+    pub fn validated(self) -> Authorized {
+        self.authorize(Evidence::Validator)
+    }
+
+    pub(super) fn authorize(self, evidence: Evidence) -> Authorized {
         Authorized::new(self, evidence)
     }
 
@@ -111,6 +120,11 @@ impl Enrol {
             return self.record_as(Some(State::Rejected), Some(refusal.into()));
         }
         self.session.refuse_request(refusal.into(), rng)
+    }
+
+    pub(super) fn refuse_because(mut self, text: &str, rng: &mut Rng<'_>) -> Exchange {
+        self.session.detail(text);
+        self.refuse(Refusal::Policy, rng)
     }
 
     /// Nobody can tell now: 503, and nothing changes.

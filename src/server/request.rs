@@ -170,6 +170,13 @@ fn check_request(session: &Session, verified: &Verified, candidate: &[u8]) -> Re
             return Err(error);
         }
     };
+    // R-2.3-11: else a stranger could sign a captured envelope and use its challenge. It comes first, so that the
+    // signature is checked with a key whose owner gains nothing from how long that takes.
+    let signer = Certificate::parse(verified.signer())?;
+    if !signer.public_key().same_key(&csr.public_key()) {
+        verified.stand_in_check(provider, candidate);
+        return Err(BadSignature::KeyMismatch.into());
+    }
     let proof = SignatureScheme::from_identifier(&csr.signature_algorithm())
         .and_then(|scheme| provider.verifier(scheme))
         .and_then(|verifier| verifier.verify(&csr.public_key(), &[csr.info()], csr.signature()));
@@ -181,11 +188,6 @@ fn check_request(session: &Session, verified: &Verified, candidate: &[u8]) -> Re
             verified.stand_in_check(provider, candidate);
             return Err(error);
         }
-    }
-    // R-2.3-11: else a stranger could sign a captured envelope and use its challenge
-    let signer = Certificate::parse(verified.signer())?;
-    if !signer.public_key().same_key(&csr.public_key()) {
-        return Err(BadSignature::KeyMismatch.into());
     }
     let challenge = csr.challenge_password()?;
     let challenge = challenge.map(|text| ChallengePassword::new(text.as_str())).transpose();

@@ -68,6 +68,11 @@ impl Session {
         self.signer = Some(signer.clone());
     }
 
+    /// What to say about a refusal.
+    pub(super) fn detail(&mut self, text: &str) {
+        self.summary.detail = Some(text.chars().take(255).collect());
+    }
+
     pub(super) fn transaction_id(&self) -> Result<&TransactionId, Error> {
         self.summary.transaction_id.as_ref().ok_or(InvalidMessage::MissingAttribute.into())
     }
@@ -150,6 +155,7 @@ impl Session {
             message_type: MessageType::CertRep,
             pki_status: Some(pki_status),
             fail_info,
+            fail_info_text: self.summary.detail.clone().filter(|_| fail_info.is_some()),
             sender_nonce: Nonce::from_bytes(&random::random_array::<16>(rng)?)?,
             recipient_nonce: self.nonce.clone(),
             transaction_id: self.transaction_id()?.clone(),

@@ -44,6 +44,15 @@ impl TransactionKey {
     }
 }
 
+/// What [`Transaction`] remembers of its key, so that a store that mixes rows up is noticed.
+fn bound(key: &TransactionKey) -> Vec<u8> {
+    let mut encoder = Encoder::new(*b"SCK1");
+    encoder.bytes(key.endpoint.as_bytes());
+    encoder.bytes(key.transaction_id.as_bytes());
+    encoder.bytes(&key.signer);
+    encoder.finish()
+}
+
 impl fmt::Debug for TransactionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TransactionKey({}, {})", self.endpoint, self.transaction_id)
@@ -113,6 +122,7 @@ pub enum State {
 /// What a store keeps for a [`TransactionKey`]: the outcome, never reply bytes and never a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
+    key: Vec<u8>,
     revision: u64,
     request_hash: [u8; 32],
     requested: RequestedCertificate,
@@ -125,6 +135,7 @@ const MAGIC: [u8; 4] = *b"SCT1";
 
 impl Transaction {
     pub(super) fn new(
+        key: &TransactionKey,
         request_hash: [u8; 32],
         requested: RequestedCertificate,
         state: State,
@@ -133,7 +144,7 @@ impl Transaction {
     ) -> Self {
         let created = now.as_secs();
         let expires = created.saturating_add(retention.as_secs());
-        Self { revision: 1, request_hash, requested, state, created, expires }
+        Self { key: bound(key), revision: 1, request_hash, requested, state, created, expires }
     }
 
     /// This transaction in another state, one revision later.
@@ -156,6 +167,11 @@ impl Transaction {
     pub(super) fn replacing(mut self, previous: Option<&Self>) -> Self {
         self.revision = previous.map_or(0, |previous| previous.revision).saturating_add(1);
         self
+    }
+
+    /// Whether it was recorded under this key.
+    pub(super) fn belongs_to(&self, key: &TransactionKey) -> bool {
+        self.key == bound(key)
     }
 
     /// Counts up with every change; what compare-and-set compares.
@@ -186,6 +202,7 @@ impl Transaction {
     /// The form to store, with a version in front.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut encoder = Encoder::new(MAGIC);
+        encoder.bytes(&self.key);
         encoder.number(self.revision);
         encoder.bytes(&self.request_hash);
         encoder.bytes(&self.requested.subject);
@@ -209,6 +226,7 @@ impl Transaction {
     pub fn from_bytes(stored: &[u8]) -> Result<Self, Error> {
         const DAMAGED: Error = Error::InvalidMessage(crate::error::InvalidMessage::SavedState);
         let mut decoder = Decoder::new(stored, MAGIC)?;
+        let key = decoder.bytes()?.to_vec();
         let revision = decoder.number()?;
         let request_hash = decoder.bytes()?.try_into().map_err(|_| DAMAGED)?;
         let requested = RequestedCertificate {
@@ -227,7 +245,7 @@ impl Transaction {
             _ => return Err(DAMAGED),
         };
         decoder.finish()?;
-        Ok(Self { revision, request_hash, requested, state, created, expires })
+        Ok(Self { key, revision, request_hash, requested, state, created, expires })
     }
 }
 
@@ -328,7 +346,9 @@ mod tests {
 
     fn stored(state: State) -> Transaction {
         let requested = RequestedCertificate { subject: vec![1], public_key: vec![2], extensions: vec![] };
-        Transaction::new(HASH, requested, state, at(100), Duration::from_secs(50))
+        let id = TransactionId::new("1").unwrap();
+        let key = TransactionKey::new("endpoint".into(), id, [7; 32]);
+        Transaction::new(&key, HASH, requested, state, at(100), Duration::from_secs(50))
     }
 
     fn issued() -> State {

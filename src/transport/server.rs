@@ -16,7 +16,7 @@ pub struct Call {
     /// PKIOperation: the bytes of the pkiMessage, at least one. Else: the `message` parameter without its percent
     /// escapes, empty if there is none; any bytes, so never to be used as a file name.
     pub message: Vec<u8>,
-    /// Whether it came by GET. A PKIOperation by GET can be switched off.
+    /// Whether it came by GET.
     pub get: bool,
 }
 

@@ -173,6 +173,30 @@ impl<'a> Certificate<'a> {
         Some(usage.unwrap_or(KeyUsage::NONE))
     }
 
+    /// What the key is for (RFC 5280 section 4.2.1.12). `None` without that extension, which says nothing. An extension
+    /// that cannot be read allows nothing: an empty list.
+    ///
+    /// ```text
+    /// ExtKeyUsageSyntax ::= SEQUENCE SIZE (1..MAX) OF KeyPurposeId -- OBJECT IDENTIFIER
+    /// ```
+    pub fn extended_key_usage(&self) -> Option<Vec<Oid<'a>>> {
+        let extension = match self.extension(Oid::EXTENDED_KEY_USAGE) {
+            Ok(None) => return None,
+            Ok(Some(extension)) => extension,
+            Err(_) => return Some(Vec::new()),
+        };
+        let read = || -> Result<Vec<Oid<'a>>, Error> {
+            let list = Tlv::parse(extension.value)?;
+            let mut reader = Reader::new(list.value)?;
+            let mut purposes = Vec::new();
+            while !reader.is_empty() {
+                purposes.push(Oid::new(reader.expect(tlv::OBJECT_IDENTIFIER)?.value));
+            }
+            Ok(purposes)
+        };
+        Some(read().unwrap_or_default())
+    }
+
     /// Whether it is the certificate of a CA: `cA` of the extension `basicConstraints` is TRUE. An extension that
     /// cannot be read counts as FALSE.
     pub fn is_ca(&self) -> bool {

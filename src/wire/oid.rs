@@ -116,6 +116,13 @@ oids! {
     /// Key purpose `id-kp-clientAuth`, RFC 5280 section 4.2.1.12
     CLIENT_AUTH = "1.3.6.1.5.5.7.3.2" [0x2B, 6, 1, 5, 5, 7, 3, 2];
 
+    /// Key purpose `id-kp-cmcCA`, RFC 6402 section 2.10
+    CMC_CA = "1.3.6.1.5.5.7.3.27" [0x2B, 6, 1, 5, 5, 7, 3, 27];
+    /// Key purpose `id-kp-cmcRA`, RFC 6402 section 2.10
+    CMC_RA = "1.3.6.1.5.5.7.3.28" [0x2B, 6, 1, 5, 5, 7, 3, 28];
+    /// Key purpose of Microsoft's certificate request agents, which NDES has
+    ENROLLMENT_AGENT = "1.3.6.1.4.1.311.20.2.1" [0x2B, 6, 1, 4, 1, 0x82, 0x37, 20, 2, 1];
+
     /// Name attribute `commonName` (CN), RFC 4519 section 2.3
     COMMON_NAME = "2.5.4.3" [0x55, 4, 3];
     /// Name attribute `surname` (SN), RFC 4519 section 2.32

@@ -1,15 +1,15 @@
 //! From what GetCACaps and GetCACert answer to a CA that is trusted, and the request that is made for it.
 
-use crate::cert_rep::Asked;
+use crate::cert_rep::{Asked, CertRep, PRINTABLE_STRING};
 use crate::support::*;
-use scep::client::{ClientConfig, Step, Transmit, TrustedCa};
+use scep::client::{ClientConfig, Done, Step, Transmit, TrustedCa};
 use scep::crypto::rustcrypto::PROVIDER;
 use scep::crypto::{ContentEncryption, Digest};
 use scep::error::{BadSignature, Error, InvalidMessage, Limit};
 use scep::message::Unverified;
 use scep::pki_types::CertificateDer;
 use scep::transport::{HttpResponse, Method, TEXT_PLAIN, X509_CA_CERT};
-use scep::wire::{Capabilities, EnvelopedData, KeyUsage, Limits, certs_only};
+use scep::wire::{Capabilities, EnvelopedData, KeyUsage, Limits, MessageType, Oid, certs_only};
 
 fn trusted(
     anchor: &CertificateDer<'static>,
@@ -54,6 +54,53 @@ fn requests_are_encrypted_for_the_right_certificate() {
         (vec![says_nothing.clone(), root.clone()], &says_nothing),
     ] {
         assert_eq!(trusted(&root, &others, Some(NOW)).unwrap().recipient(), recipient);
+    }
+}
+
+// T29, T31: the owners of other devices must not play the RA
+#[test]
+fn only_a_certificate_for_an_ra_or_for_nothing_in_particular_is_taken_for_that_of_an_ra() {
+    let root = root();
+    let for_purposes = |purposes: &[Oid<'static>]| below(|template| template.purposes = purposes.to_vec());
+    let strict = ClientConfig::new(&PROVIDER).require_ra_purpose(true);
+    for (purposes, taken, taken_when_strict) in [
+        (&[][..], true, false),
+        (&[Oid::CLIENT_AUTH], false, false),
+        (&[Oid::CLIENT_AUTH, Oid::SERVER_AUTH], false, false),
+        (&[Oid::CMC_RA], true, true),
+        (&[Oid::CLIENT_AUTH, Oid::ENROLLMENT_AGENT], true, true),
+    ] {
+        let other = for_purposes(purposes);
+        let others = [other.clone(), root.clone()];
+        let lax = trusted(&root, &others, Some(NOW)).unwrap();
+        assert_eq!(lax.recipient(), if taken { &other } else { &root }, "{purposes:?}");
+        let anchors = std::slice::from_ref(&root);
+        let ca = TrustedCa::new(&strict, anchors, &others, Capabilities::new(), Some(at(NOW))).unwrap();
+        assert_eq!(ca.recipient(), if taken_when_strict { &other } else { &root }, "{purposes:?}");
+    }
+}
+
+// T31
+#[test]
+fn a_refusal_signed_by_another_device_of_the_ca_is_no_answer() {
+    for (purposes, taken) in [(vec![Oid::CLIENT_AUTH], false), (vec![Oid::CMC_RA], true)] {
+        let mut ca = Ca::new();
+        let mut device = Device::new(&ca);
+        let other = below(|template| template.purposes = purposes);
+        let trusted = trusted(&root(), std::slice::from_ref(&other), Some(NOW)).unwrap();
+        let request = device.request(CHALLENGE);
+        let step = device.client.enrol_with(URL, trusted, request, device.now, &mut device.rng).unwrap();
+        let transmit = device.up_to_message(step, &mut ca);
+        let refusal = CertRep::new(&Asked::of(transmit.request()), "2");
+        let refusal = refusal.with(Oid::FAIL_INFO, PRINTABLE_STRING, b"2").sign(&TestKey::ra(), &other);
+        match device.take(transmit, refusal) {
+            Ok(Step::Done(Done::Refused { .. })) => assert!(taken),
+            Err(failed) => {
+                assert_eq!((failed.error, taken), (BadSignature::UntrustedSigner.into(), false));
+                assert!(failed.retry.is_some());
+            }
+            Ok(other) => panic!("{other:?}"),
+        }
     }
 }
 
@@ -125,18 +172,16 @@ fn stripped_capabilities_change_nothing() {
     }
 }
 
-// case 125: bounded, and the question may be asked again
+// case 125: bounded; an enrolment goes on without, and who asked for nothing else is told
 #[test]
-fn endless_capabilities_are_no_answer() {
-    let mut ca = Ca::new();
-    let mut device = Device::new(&ca);
+fn endless_capabilities_are_not_read() {
     for (body, limit) in [(vec![b'A'; 5000], Limit::Message), (b"AES\n".repeat(65), Limit::Capabilities)] {
-        let Step::Transmit(transmit) = device.start() else { panic!() };
         let response = HttpResponse::ok(TEXT_PLAIN, body);
+        assert_eq!(after_capabilities(response.clone()).message_type(), Some(MessageType::PkcsReq));
+        let mut device = Device::new(&Ca::new());
+        let Step::Transmit(transmit) = device.client.fetch_capabilities(URL).unwrap() else { panic!() };
         let failed = transmit.receive(response, device.now, &mut device.rng).unwrap_err();
-        assert_eq!(failed.error, limit.into());
-        let step = Step::Transmit(failed.retry.unwrap());
-        issued(device.go(step, &mut ca).unwrap());
+        assert_eq!((failed.error, failed.retry.is_some()), (limit.into(), true));
     }
 }
 

@@ -9,7 +9,7 @@ use scep::pki_types::CertificateDer;
 use scep::server::{Authorized, Evidence, Exchange, IssuedChain, Refusal, SharedSecret};
 
 fn authorized(server: &Server) -> Authorized {
-    server.up_to_question(&pkcs_req()).authorize(Evidence::OperatorApproval)
+    server.up_to_question(&pkcs_req()).approve()
 }
 
 /// A certificate of the CA for the device's key, with a change.
@@ -93,13 +93,13 @@ fn a_certificate_with_another_subject_can_be_granted() {
 fn a_shared_secret_is_redeemed_by_the_very_same_text_only() {
     let server = Server::new();
     let secret = |text: &str| SharedSecret::new(ChallengePassword::new(text).unwrap());
-    let question = server.up_to_question(&pkcs_req());
-    assert!(secret(CHALLENGE).redeem(&question).is_some());
+    let question = || server.up_to_question(&pkcs_req());
+    assert_eq!(secret(CHALLENGE).redeem(question()).unwrap().evidence(), Evidence::Challenge);
     for wrong in ["x", &CHALLENGE[1..], &CHALLENGE.to_uppercase(), &format!("{CHALLENGE} ")] {
-        assert!(secret(wrong).redeem(&question).is_none());
+        assert!(secret(wrong).redeem(question()).is_err());
     }
     let question = server.up_to_question(&with_csr(|csr| csr.attributes = None));
-    assert!(secret(CHALLENGE).redeem(&question).is_none());
+    assert!(secret(CHALLENGE).redeem(question).is_err());
 }
 
 /// Fails if the challenge is in this text, or in bytes that are shown in it.
@@ -165,7 +165,7 @@ fn questions_authorisations_and_secrets_show_no_challenge() {
     let question = server.up_to_question(&pkcs_req());
     hides(&format!("{question:?} {:?} {:?}", question.record(), question.challenge()));
     assert!(format!("{question:?}").contains(SUBJECT));
-    let authorized = question.authorize(Evidence::OperatorApproval);
+    let authorized = question.approve();
     hides(&format!("{authorized:?} {:?}", authorized.requested()));
     let chain = IssuedChain::new(leaf(|_| ()), Vec::new(), authorized).unwrap();
     hides(&format!("{chain:?}"));

@@ -13,9 +13,8 @@ use scep::crypto::{
 };
 use scep::pki_types::CertificateDer;
 use scep::server::{
-    Authorized, Decide, Enrol, Evidence, Exchange, Identity, IssuedChain, MemoryStore, Outcome, Recorded,
-    Refusal, Responder, ServerConfig, SharedSecret, Status, Store, Transaction, TransactionKey, Transition,
-    drive,
+    Authorized, Decide, Enrol, Exchange, Identity, IssuedChain, MemoryStore, Outcome, Recorded, Refusal,
+    Responder, ServerConfig, SharedSecret, Status, Store, Transaction, TransactionKey, Transition, drive,
 };
 use scep::transport::{HttpRequest, PKI_MESSAGE};
 use scep::wire::{Certificate, FailInfo, MessageType};
@@ -32,9 +31,9 @@ pub(crate) type Policy = fn(&Issuer, Enrol, &mut Rng<'_>) -> Exchange;
 /// Issues where the challenge is right, refuses where not. What an operator approved comes back held.
 pub(crate) fn by_challenge(issuer: &Issuer, question: Enrol, rng: &mut Rng<'_>) -> Exchange {
     let secret = SharedSecret::new(ChallengePassword::new(CHALLENGE).unwrap());
-    match secret.redeem(&question) {
-        Some(evidence) => issuer.grant(question.authorize(evidence)),
-        None => question.refuse(Refusal::Challenge, rng),
+    match secret.redeem(question) {
+        Ok(authorized) => issuer.grant(authorized),
+        Err(question) => question.refuse(Refusal::Challenge, rng),
     }
 }
 
@@ -43,7 +42,7 @@ pub(crate) fn hold(_: &Issuer, question: Enrol, rng: &mut Rng<'_>) -> Exchange {
 }
 
 pub(crate) fn approve(issuer: &Issuer, question: Enrol, _: &mut Rng<'_>) -> Exchange {
-    issuer.grant(question.authorize(Evidence::OperatorApproval))
+    issuer.grant(question.approve())
 }
 
 pub(crate) fn deny(_: &Issuer, question: Enrol, rng: &mut Rng<'_>) -> Exchange {

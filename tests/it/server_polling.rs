@@ -5,7 +5,7 @@ use crate::server_kit::*;
 use crate::support::{NOW, at, name, seeded};
 use scep::error::{PeerMisbehaved, Unavailable};
 use scep::server::{Exchange, MemoryStore, Refusal, State, Transaction};
-use scep::wire::{FailInfo, MessageType, Oid};
+use scep::wire::{FailInfo, Limits, MessageType, Oid};
 use std::time::Duration;
 
 /// The usual message with another nonce.
@@ -422,13 +422,43 @@ fn a_full_store_is_503_for_new_transactions_and_lets_known_ones_go_on() {
 #[test]
 fn an_authorised_request_can_still_be_refused_or_left() {
     let server = Server::new();
-    let authorized = server.up_to_question(&pkcs_req()).authorize(scep::server::Evidence::OperatorApproval);
+    let authorized = server.up_to_question(&pkcs_req()).approve();
     assert_eq!(authorized.transaction().transaction_id().as_bytes(), TRANSACTION);
-    assert_eq!(authorized.evidence(), &scep::server::Evidence::OperatorApproval);
+    assert_eq!(authorized.evidence(), scep::server::Evidence::Operator);
     let answer = server.go_on(authorized.refuse(Refusal::Policy, &mut seeded(1)));
     assert_eq!((answer.cert_rep().fail_info.as_deref(), answer.changed), (Some("2"), false));
-    let authorized = server.up_to_question(&pkcs_req()).authorize(scep::server::Evidence::OperatorApproval);
+    let authorized = server.up_to_question(&pkcs_req()).approve();
     let answer = server.go_on(authorized.unavailable());
     answer.unavailable();
     assert!(!answer.changed);
+}
+
+// a store that mixes its rows up delivers nobody else's certificate
+#[test]
+fn a_record_of_another_transaction_is_503() {
+    let server = Server::new();
+    let [foreign, _] = scep::server::samples().unwrap();
+    let at_lookup = |exchange: &Exchange| matches!(exchange, Exchange::Lookup(_));
+    let Exchange::Lookup(lookup) = server.walk(pkcs_req().encode(), at_lookup) else { panic!() };
+    server.go_on(lookup.complete(Some(foreign.to().clone()), &mut seeded(1))).unavailable();
+    let conflict = server.up_to_record(&pkcs_req()).conflict(Some(foreign.to().clone()), &mut seeded(1));
+    server.go_on(conflict).unavailable();
+}
+
+// E15, R-3.3.2.2-2: the owner's reason goes to the client, cut after 255 characters
+#[test]
+fn an_owner_can_say_why_an_authorised_request_is_refused() {
+    let server = Server::new();
+    let why = format!("no such subject here{}", "!".repeat(300));
+    let refused = server.up_to_question(&pkcs_req()).approve().refuse_because(&why, &mut seeded(1));
+    let Exchange::Sign(_) = &refused else { panic!("{refused:?}") };
+    let answer = server.go_on(refused);
+    assert_eq!(answer.outcome.summary.detail.as_deref(), why.get(..255));
+    assert!(!answer.changed);
+    let message =
+        scep::message::Unverified::parse(answer.outcome.reply.body.clone(), &Limits::DEFAULT).unwrap();
+    let verified = message.verify_as_sent(&scep::crypto::rustcrypto::PROVIDER).unwrap();
+    let attributes = verified.attributes().unwrap();
+    assert_eq!(attributes.fail_info(), Ok(Some(FailInfo::BadRequest)));
+    assert_eq!(attributes.fail_info_text().unwrap().as_deref(), why.get(..255));
 }

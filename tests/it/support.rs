@@ -12,8 +12,8 @@ use scep::crypto::{
 };
 use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::{
-    Decide, Enrol, Evidence, Exchange, Identity, IssuedChain, MemoryStore, Outcome, Refusal, Responder,
-    ServerConfig, SharedSecret,
+    Decide, Enrol, Exchange, Identity, IssuedChain, MemoryStore, Outcome, Refusal, Responder, ServerConfig,
+    SharedSecret,
 };
 use scep::transport::{HttpRequest, HttpResponse};
 use scep::wire::{DistinguishedName, ExtensionsBuilder, KeyUsage, Oid};
@@ -133,6 +133,8 @@ pub(crate) struct Template {
     pub(crate) until: u64,
     pub(crate) ca: bool,
     pub(crate) usage: Option<KeyUsage>,
+    /// Extended key usage; none without any.
+    pub(crate) purposes: Vec<Oid<'static>>,
 }
 
 pub(crate) fn name(text: &str) -> Vec<u8> {
@@ -150,6 +152,7 @@ impl Template {
             until: NOW + 15 * YEAR,
             ca: true,
             usage: Some(usage),
+            purposes: Vec::new(),
         }
     }
 
@@ -162,6 +165,7 @@ impl Template {
             until: NOW + YEAR,
             ca: false,
             usage: Some(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT),
+            purposes: Vec::new(),
         }
     }
 
@@ -173,6 +177,9 @@ impl Template {
         let mut extensions = ExtensionsBuilder::default();
         if let Some(usage) = self.usage {
             extensions = extensions.key_usage(usage);
+        }
+        if !self.purposes.is_empty() {
+            extensions = extensions.extended_key_usage(&self.purposes);
         }
         if self.ca {
             let is_ca = tlv(0x30, &[&[0x01, 0x01, 0xFF]]);
@@ -296,14 +303,15 @@ impl Ca {
 
 fn decide(question: Enrol, policy: Policy, key: &TestKey, serial: u8, rng: &mut Rng<'_>) -> Exchange {
     let secret = SharedSecret::new(ChallengePassword::new(CHALLENGE).unwrap());
-    let evidence =
-        if question.is_held() { Some(Evidence::OperatorApproval) } else { secret.redeem(&question) };
-    let Some(evidence) = evidence else { return question.refuse(Refusal::Challenge, rng) };
+    let authorized = if question.is_held() { Ok(question.approve()) } else { secret.redeem(question) };
+    let authorized = match authorized {
+        Ok(authorized) => authorized,
+        Err(question) => return question.refuse(Refusal::Challenge, rng),
+    };
     match policy {
-        Policy::Hold => question.hold(rng),
-        Policy::Refuse => question.refuse(Refusal::Policy, rng),
+        Policy::Hold => authorized.hold(rng),
+        Policy::Refuse => authorized.refuse(Refusal::Policy, rng),
         Policy::Grant => {
-            let authorized = question.authorize(evidence);
             let mut template = Template::leaf(DEVICE_NAME);
             template.subject = authorized.requested().subject().unwrap().as_der().to_vec();
             template.serial = vec![serial];

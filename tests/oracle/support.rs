@@ -91,6 +91,7 @@ pub(crate) fn success() -> Fields {
         message_type: MessageType::CertRep,
         pki_status: Some(PkiStatus::Success),
         fail_info: None,
+        fail_info_text: None,
         sender_nonce: Nonce::from_bytes(&[0x51; 16]).unwrap(),
         recipient_nonce: Some(Nonce::from_bytes(&[0x52; 16]).unwrap()),
         transaction_id: TransactionId::new("4711-ABC").unwrap(),

@@ -117,9 +117,18 @@ fn load(info: &SubjectPublicKeyInfo<'_>) -> Result<PublicKey, Error> {
 }
 
 /// The padded block in a signature, or `None` when the signature has not the length of the modulus or is not
-/// smaller than it (RFC 8017 section 8.2.2 steps 1 and 2).
+/// smaller than it (RFC 8017 section 8.2.2 steps 1 and 2). The arithmetic is done in any case: a signature may come
+/// out of an envelope, and then its faults must not show in the time.
 fn opened(key: &PublicKey, signature: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let value = integer(signature, key).filter(|value| **value < *key.n().as_ref())?;
+    let value = integer(signature, key).filter(|value| **value < *key.n().as_ref());
+    let Some(value) = value else {
+        let mut block = vec![0x55; key.size()];
+        // a first byte of zero makes it smaller than any modulus of this size
+        block.iter_mut().take(1).for_each(|first| *first = 0);
+        let stand_in = integer(&block, key)?;
+        let _ = core::hint::black_box(hazmat::rsa_encrypt(key, &stand_in));
+        return None;
+    };
     octets(&hazmat::rsa_encrypt(key, &value).ok()?, key.size())
 }
 
