@@ -1,7 +1,6 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(all(feature = "std", feature = "http"), doc = include_str!("../README.md"))]
-#![cfg_attr(not(all(feature = "std", feature = "http")), doc = "SCEP (RFC 8894): see the README.")]
+#![doc = include_str!("../README.md")]
 
 extern crate alloc;
 

@@ -18,8 +18,8 @@ use core::fmt;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use subtle::ConstantTimeEq;
 
-/// The CA's certificates came, and nobody knows yet whether they are the CA's. A CA is pinned, or the caller says
-/// `dangerous`; there is no third way.
+/// The CA's certificates came, and nobody knows yet whether they are the CA's. A CA is pinned, by something that did
+/// not come this way, or the caller says `dangerous`.
 #[must_use]
 pub struct Trust {
     pub(super) plan: Box<Plan>,
