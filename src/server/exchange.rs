@@ -2,11 +2,9 @@
 
 use super::outcome::{Outcome, Status, Summary};
 use super::question::{Decide, Enrol};
-use super::request::{self, Checked, Submitted};
+use super::request::{self, Inquiry};
 use super::session::Session;
-use super::transaction::{
-    self, Asked, RequestedCertificate, Ruling, State, Transaction, TransactionKey, Transition,
-};
+use super::transaction::{self, Asked, Ruling, State, Transaction, TransactionKey, Transition};
 use crate::crypto::{DecryptJob, Rng, SignJob, Signature, Unwrapped};
 use crate::error::{Error, KeyError, PeerMisbehaved, Unavailable};
 use crate::message::{Draft, Envelope, Verified};
@@ -69,13 +67,12 @@ impl Decrypt {
 pub struct Lookup {
     session: Box<Session>,
     key: TransactionKey,
-    asked: Asked,
-    request: Option<(RequestedCertificate, Submitted)>,
+    inquiry: Inquiry,
 }
 
 impl Lookup {
-    pub(super) fn new(session: Session, key: TransactionKey, checked: Checked) -> Self {
-        Self { session: Box::new(session), key, asked: checked.asked, request: checked.request }
+    pub(super) fn new(session: Session, key: TransactionKey, inquiry: Inquiry) -> Self {
+        Self { session: Box::new(session), key, inquiry }
     }
 
     /// Under what to look.
@@ -85,26 +82,29 @@ impl Lookup {
 
     /// Goes on with what the store holds, `None` when it holds nothing.
     pub fn complete(self, stored: Option<Transaction>, rng: &mut Rng<'_>) -> Exchange {
-        let Self { session, key, asked, request } = self;
+        let Self { mut session, key, inquiry } = self;
         if stored.as_ref().is_some_and(|stored| !stored.belongs_to(&key)) {
             return session.unavailable(Unavailable::Store.into());
         }
-        match (transaction::rule(stored.as_ref(), asked, session.now), stored, request, asked) {
-            (Ruling::Decide, stored, Some((requested, submitted)), Asked::Certificate(hash)) => {
+        let asked = inquiry.asked();
+        match (transaction::rule(stored.as_ref(), asked, session.now), stored, inquiry) {
+            (Ruling::Decide, stored, Inquiry::Certificate { hash, requested, submitted }) => {
                 let retention = session.config.pending_retention;
                 let open = Transaction::new(&key, hash, requested, State::Pending, session.now, retention)
                     .replacing(stored.as_ref());
                 let from = stored.as_ref().map(Transaction::revision);
                 Exchange::Decide(Decide::Enrol(Enrol::new(session, key, from, open, Some(submitted))))
             }
-            (Ruling::DecideHeld, Some(open), request, _) => {
+            (Ruling::DecideHeld, Some(open), inquiry) => {
                 let from = Some(open.revision());
-                let submitted = request.map(|(_, submitted)| submitted);
-                let mut session = session;
+                let submitted = match inquiry {
+                    Inquiry::Certificate { submitted, .. } => Some(submitted),
+                    Inquiry::Outcome => None,
+                };
                 session.summary.subject = open.requested().subject().ok().map(|subject| subject.to_string());
                 Exchange::Decide(Decide::Enrol(Enrol::new(session, key, from, open, submitted)))
             }
-            (_, stored, _, _) => settle(*session, stored.as_ref(), asked, rng),
+            (_, stored, _) => settle(*session, stored.as_ref(), asked, rng),
         }
     }
 

@@ -16,11 +16,21 @@ use alloc::vec::Vec;
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
-/// A request or a poll that passed every check of the protocol.
-pub(super) struct Checked {
-    pub(super) asked: Asked,
-    /// `None` for a poll.
-    pub(super) request: Option<(RequestedCertificate, Submitted)>,
+/// What passed every check of the protocol.
+pub(super) enum Inquiry {
+    /// For a certificate, by a certification request with this SHA-256 hash.
+    Certificate { hash: [u8; 32], requested: RequestedCertificate, submitted: Submitted },
+    /// For an outcome.
+    Outcome,
+}
+
+impl Inquiry {
+    pub(super) fn asked(&self) -> Asked {
+        match self {
+            Self::Certificate { hash, .. } => Asked::Certificate(*hash),
+            Self::Outcome => Asked::Outcome,
+        }
+    }
 }
 
 /// What came with a certification request and is not kept.
@@ -67,7 +77,7 @@ pub(super) fn accept(mut session: Session, message: Vec<u8>, rng: &mut Rng<'_>) 
         Ok(Prepared::Request(envelope)) => Exchange::Decrypt(Decrypt::new(session, verified, envelope)),
         // The transaction is found by its ID and the signer's key, and what is in the envelope would change nothing
         // (RFC 8894 section 3.3.3). To open it all the same would tell strangers which of their alterations decrypt.
-        Ok(Prepared::Poll) => look_up(session, &verified, Checked { asked: Asked::Outcome, request: None }),
+        Ok(Prepared::Poll) => look_up(session, &verified, Inquiry::Outcome),
         Err(Error::RandomFailed) => session.unavailable(Error::RandomFailed),
         Err(error) => session.refuse(error, rng),
     }
@@ -125,7 +135,7 @@ pub(super) fn open(
     };
     let opened = match envelope.open(&unwrapped) {
         Ok(opened) => opened,
-        Err(error) => return session.refuse(error, rng),
+        Err(error) => return session.refuse_request(error, rng),
     };
     let candidate = opened.candidate().unwrap_or_default();
     let checked = check_request(&session, verified, candidate);
@@ -133,19 +143,20 @@ pub(super) fn open(
     if !bool::from(opened.verdict(candidate.len())) {
         return session.refuse_request(BadEnvelope::Content.into(), rng);
     }
-    let checked = match checked {
-        Ok(checked) => checked,
-        Err(error) => return session.refuse_request(error, rng),
-    };
-    if let Some((requested, _)) = &checked.request {
-        session.summary.subject = requested.subject().ok().map(|subject| subject.to_string());
+    match checked {
+        Ok(inquiry) => {
+            if let Inquiry::Certificate { requested, .. } = &inquiry {
+                session.summary.subject = requested.subject().ok().map(|subject| subject.to_string());
+            }
+            look_up(session, verified, inquiry)
+        }
+        Err(error) => session.refuse_request(error, rng),
     }
-    look_up(session, verified, checked)
 }
 
-fn look_up(session: Session, verified: &Verified, checked: Checked) -> Exchange {
+fn look_up(session: Session, verified: &Verified, inquiry: Inquiry) -> Exchange {
     match transaction_key(&session, verified) {
-        Ok(key) => Exchange::Lookup(Lookup::new(session, key, checked)),
+        Ok(key) => Exchange::Lookup(Lookup::new(session, key, inquiry)),
         Err(error) => session.unavailable(error),
     }
 }
@@ -159,7 +170,7 @@ fn transaction_key(session: &Session, verified: &Verified) -> Result<Transaction
 }
 
 /// The certification request: form, proof of possession, the signer's key, the challenge's form.
-fn check_request(session: &Session, verified: &Verified, candidate: &[u8]) -> Result<Checked, Error> {
+fn check_request(session: &Session, verified: &Verified, candidate: &[u8]) -> Result<Inquiry, Error> {
     let limits = &session.config.limits;
     let provider = session.config.provider;
     let csr = match CertificationRequest::parse(candidate, limits) {
@@ -196,5 +207,5 @@ fn check_request(session: &Session, verified: &Verified, candidate: &[u8]) -> Re
     let requested = RequestedCertificate::new(&csr.subject(), &csr.public_key(), extensions.as_ref());
     let hash = provider.sha256(&[candidate])?;
     let submitted = Submitted { challenge, csr: Zeroizing::new(candidate.to_vec()) };
-    Ok(Checked { asked: Asked::Certificate(hash), request: Some((requested, submitted)) })
+    Ok(Inquiry::Certificate { hash, requested, submitted })
 }
