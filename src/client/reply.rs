@@ -76,6 +76,7 @@ pub(super) fn read(flight: &InFlight, response: HttpResponse, rng: &mut Rng<'_>)
                 provider: config.provider,
                 recipients: core::slice::from_ref(&flight.enrolment.certificate),
                 single_des: config.compat.des_cbc_reply,
+                any_key_identifier: true,
             };
             Ok(Verdict::Success(reply.envelope(&policy, rng)?))
         }

@@ -255,13 +255,20 @@ pub struct OpenPolicy<'a> {
     pub recipients: &'a [CertificateDer<'static>],
     /// Whether single DES may be read, if the provider can (RFC 8894 section 2.9 forbids it).
     pub single_des: bool,
+    /// Takes any subjectKeyIdentifier for that of a certificate without that extension: for a client, which has one
+    /// key, and whose CA may have computed the identifier by itself.
+    pub any_key_identifier: bool,
 }
 
 impl<'a> OpenPolicy<'a> {
     fn find(&self, selector: &CertificateSelector<'_>) -> Option<&'a CertificateDer<'static>> {
-        self.recipients
-            .iter()
-            .find(|der| Certificate::parse(der).is_ok_and(|certificate| selector.matches(&certificate)))
+        let by_key = matches!(selector, CertificateSelector::SubjectKeyIdentifier(_));
+        self.recipients.iter().find(|der| {
+            Certificate::parse(der).is_ok_and(|certificate| {
+                let unnamed = certificate.subject_key_identifier().is_none();
+                selector.matches(&certificate) || (self.any_key_identifier && by_key && unnamed)
+            })
+        })
     }
 }
 

@@ -104,6 +104,7 @@ fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Res
         provider: session.config.provider,
         recipients: &recipients,
         single_des: session.config.single_des,
+        any_key_identifier: false,
     };
     let envelope = verified.envelope(&policy, rng)?;
     let named = envelope.job().recipient().certificate();

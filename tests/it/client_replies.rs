@@ -6,7 +6,7 @@ use scep::client::{Done, Failed, Step, Transmit};
 use scep::error::{BadEnvelope, BadSignature, Error, FailInfo, InvalidMessage, Limit, PeerMisbehaved};
 use scep::pki_types::CertificateDer;
 use scep::transport::HttpResponse;
-use scep::wire::{Certificate, KeyUsage, Limits, Oid, certs_only};
+use scep::wire::{Certificate, EnvelopedData, KeyUsage, Limits, Oid, RecipientInfo, certs_only};
 
 /// A device that has sent its PKCSReq and waits.
 struct Waiting {
@@ -240,6 +240,29 @@ fn a_success_without_envelope_is_no_answer() {
 }
 
 // --- with an envelope that is not for us -------------------------------------------------------------------------
+
+// C-6.2.1-1: a CA may name our key by an identifier that it computed by itself
+#[test]
+fn a_success_that_names_our_key_by_an_identifier_is_read() {
+    let mut waiting = Waiting::new();
+    let leaf = waiting.leaf(|_| {});
+    let mut reply = CertRep::success(&waiting.asked, &[&leaf], &waiting.asked.signer);
+    let data = EnvelopedData::parse(&reply.content, &Limits::DEFAULT).unwrap();
+    let Some(RecipientInfo::KeyTransport(info)) = data.recipients().next() else { panic!() };
+    let signer = Certificate::parse(&waiting.asked.signer).unwrap().issuer_and_serial();
+    let by_name = tlv(0x30, &[signer.issuer.as_der(), &tlv(0x02, &[signer.serial])]);
+    let key = tlv(OCTET_STRING, &[info.encrypted_key]);
+    let algorithm = tlv(0x30, &[&tlv(0x06, &[Oid::RSA_ENCRYPTION.as_bytes()]), &[0x05, 0x00]]);
+    let recipient = |version: u8, id: &[u8]| tlv(0x30, &[&[0x02, 0x01, version], id, &algorithm, &key]);
+    let (before, after) = (recipient(0, &by_name), recipient(2, &tlv(0x80, &[&[7; 20]])));
+    // the rest of the EnvelopedData as it was, around the other recipient
+    let at = reply.content.windows(before.len()).position(|window| window == before).unwrap();
+    let tail = &reply.content[at + before.len()..];
+    let data = tlv(0x30, &[&[0x02, 0x01, 0x02], &tlv(0x31, &[&after]), tail]);
+    reply.content = tlv(0x30, &[&tlv(0x06, &[Oid::ID_ENVELOPED_DATA.as_bytes()]), &tlv(0xA0, &[&data])]);
+    let response = waiting.of_ca(reply);
+    assert_eq!(issued_step(waiting.device.take(waiting.transmit, response).unwrap()).certificate, leaf);
+}
 
 // T34
 #[test]
