@@ -1,9 +1,9 @@
 //! The command line.
 
+use crate::names::{San, san, subject};
 use clap::{Args, Parser, Subcommand};
 use scep::transport::ScepUrl;
-use scep::wire::{DistinguishedName, GeneralName};
-use std::net::IpAddr;
+use scep::wire::DistinguishedName;
 use std::path::PathBuf;
 
 /// A SCEP client (RFC 8894): gets a device its certificate.
@@ -74,7 +74,7 @@ pub(crate) struct Enrol {
     /// Where key.pem, cert.pem and ca.pem go. A key that is there already is used again.
     #[arg(long)]
     pub(crate) dir: PathBuf,
-    /// The subject to ask for, such as "C=DE, CN=dev1".
+    /// The subject to ask for, such as "C=DE, CN=dev1". It may be empty if there is a --san.
     #[arg(long, value_name = "NAME", value_parser = subject)]
     pub(crate) subject: DistinguishedName,
     /// An alternative name to ask for: dns:NAME, email:ADDRESS, uri:URI or ip:ADDRESS. May be repeated.
@@ -84,8 +84,8 @@ pub(crate) struct Enrol {
     #[arg(long, value_name = "PASSWORD")]
     pub(crate) challenge: Option<String>,
     /// Bits of a new RSA key, a multiple of 8.
-    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = clap::value_parser!(u16).range(2048..=8192))]
-    pub(crate) key_bits: u16,
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = key_bits)]
+    pub(crate) key_bits: usize,
     /// How long to poll when the CA holds the request.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) wait_max: u32,
@@ -105,26 +105,6 @@ pub(crate) struct Poll {
     /// As for enrol.
     #[arg(long)]
     pub(crate) legacy: bool,
-}
-
-/// A subject alternative name.
-#[derive(Clone, Debug)]
-pub(crate) enum San {
-    Dns(String),
-    Email(String),
-    Uri(String),
-    Ip(Vec<u8>),
-}
-
-impl San {
-    pub(crate) fn general_name(&self) -> GeneralName<'_> {
-        match self {
-            Self::Dns(name) => GeneralName::Dns(name),
-            Self::Email(address) => GeneralName::Email(address),
-            Self::Uri(uri) => GeneralName::Uri(uri),
-            Self::Ip(octets) => GeneralName::Ip(octets),
-        }
-    }
 }
 
 fn url(text: &str) -> Result<ScepUrl, String> {
@@ -150,32 +130,17 @@ fn fingerprint(text: &str) -> Result<[u8; 32], String> {
     bytes.try_into().map_err(|_| "not a SHA-256 fingerprint".into())
 }
 
-fn subject(text: &str) -> Result<DistinguishedName, scep::Error> {
-    text.parse()
-}
-
-fn san(text: &str) -> Result<San, String> {
-    let (kind, name) = text.split_once(':').ok_or("not KIND:NAME")?;
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("the name must be of printable ASCII characters without spaces".into());
-    }
-    match kind {
-        "dns" => Ok(San::Dns(name.into())),
-        "email" => Ok(San::Email(name.into())),
-        "uri" => Ok(San::Uri(name.into())),
-        "ip" => match name.parse() {
-            Ok(IpAddr::V4(address)) => Ok(San::Ip(address.octets().to_vec())),
-            Ok(IpAddr::V6(address)) => Ok(San::Ip(address.octets().to_vec())),
-            Err(_) => Err("not an IP address".into()),
-        },
-        _ => Err("the kind must be dns, email, uri or ip".into()),
+fn key_bits(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bits @ 2048..=8192) if bits % 8 == 0 => Ok(bits),
+        _ => Err("give a multiple of 8 from 2048 to 8192".into()),
     }
 }
 
 /// The one line of a usage error that says what is wrong.
 pub(crate) fn one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
-    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let lines = text.trim_start().lines().map(str::trim).take_while(|line| !line.is_empty());
     let line = lines.collect::<Vec<_>>().join(" ");
     line.strip_prefix("error: ").map(str::to_owned).unwrap_or(line)
 }

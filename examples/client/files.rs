@@ -1,9 +1,11 @@
 //! What is kept in the folder: key.pem, cert.pem, ca.pem, and pending.scep while the CA holds a request.
 
 use crate::Failure;
+use scep::Error;
 use scep::client::{Issued, TrustedCa, Wait};
+use scep::crypto::Random;
 use scep::crypto::rustcrypto::{KeyType, SoftwareKey, certificates_to_pem};
-use scep::crypto::{KeyError, Random};
+use scep::error::InvalidMessage;
 use scep::wire::Certificate;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -25,9 +27,13 @@ impl Folder {
         Self(path.to_owned())
     }
 
-    /// Makes the folder if it is not there.
+    /// Makes the folder if it is not there, and sees that it can be written to: before anything is sent.
     pub(crate) fn make(&self) -> Result<(), Failure> {
-        fs::create_dir_all(&self.0).map_err(|error| Failure::at(&self.0, error))
+        // about as much as is stored later
+        const ROOM: [u8; 16 << 10] = [0; 16 << 10];
+        fs::create_dir_all(&self.0).map_err(|error| Failure::at(&self.0, error))?;
+        let probe = write_temporary(&self.0.join("probe"), &ROOM, false).and_then(fs::remove_file);
+        probe.map_err(|error| Failure::at(&self.0, format_args!("cannot write here: {error}")))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -58,8 +64,7 @@ impl Folder {
         }
         let key = match SoftwareKey::generate(KeyType::Rsa(bits), &mut Random::system()) {
             Ok(key) => key,
-            Err(KeyError::Invalid) => return Err(Failure::new("--key-bits must be a multiple of 8")),
-            Err(error) => return Err(Failure::new(error)),
+            Err(error) => return Err(Failure::new(format_args!("making a key: {error}"))),
         };
         let path = self.0.join(KEY);
         let pem = key.to_pem();
@@ -67,10 +72,19 @@ impl Folder {
         Ok(key)
     }
 
-    pub(crate) fn key(&self) -> Result<SoftwareKey, Failure> {
+    fn key(&self) -> Result<SoftwareKey, Failure> {
         let path = self.0.join(KEY);
         let text = Zeroizing::new(read_text(&path)?);
         SoftwareKey::from_pem(&text).map_err(|error| Failure::at(&path, error))
+    }
+
+    /// The key of a pending request.
+    pub(crate) fn key_of(&self, wait: &Wait) -> Result<SoftwareKey, Failure> {
+        let key = self.key()?;
+        if wait.public_key()? != key.public_key_der() {
+            return Err(Failure::at(&self.0.join(KEY), "not the key of the request in pending.scep"));
+        }
+        Ok(key)
     }
 
     /// Stores the certificate, then the others of the reply; and the CA's.
@@ -97,11 +111,21 @@ impl Folder {
         self.replace(PENDING, &wait.save()?)
     }
 
-    pub(crate) fn pending(&self) -> Result<Vec<u8>, Failure> {
+    /// What `resume` makes of pending.scep.
+    pub(crate) fn pending(&self, resume: impl FnOnce(&[u8]) -> Result<Wait, Error>) -> Result<Wait, Failure> {
+        let path = self.0.join(PENDING);
         if !self.has_pending() {
-            return Err(Failure::new(format_args!("no request is pending in {}", self.0.display())));
+            return Err(Failure::at(&self.0, "no request is pending here (there is no pending.scep)"));
         }
-        read(&self.0.join(PENDING))
+        resume(&read(&path)?).map_err(|error| {
+            let next = match error {
+                Error::InvalidMessage(InvalidMessage::SavedState) => {
+                    "; remove it and enrol anew, the key in key.pem is used again"
+                }
+                _ => "",
+            };
+            Failure::at(&path, format_args!("{error}{next}"))
+        })
     }
 
     pub(crate) fn forget_pending(&self) -> Result<(), Failure> {

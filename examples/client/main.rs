@@ -11,6 +11,7 @@
 mod args;
 mod files;
 mod http;
+mod names;
 mod pending;
 mod run;
 mod trust;
@@ -18,10 +19,12 @@ mod trust;
 use args::{Ca, Cli, Command, Enrol, Poll, Server};
 use clap::Parser;
 use files::Folder;
+use names::San;
 use pending::{follow, go_on};
 use run::Runner;
 use scep::client::{Done, Driven, NewEnrolment};
 use scep::crypto::{ChallengePassword, Random};
+use scep::wire::{DistinguishedName, Limits};
 use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
@@ -98,7 +101,15 @@ fn capabilities(server: &Server) -> Result<End, Failure> {
     let mut runner = Runner::new(server.legacy, None);
     let step = runner.client.fetch_capabilities(server.url.as_str())?;
     match runner.go(step, None)? {
-        Driven::Done(Done::Capabilities(list)) if list.is_empty() => say("no capability that is known here"),
+        Driven::Done(Done::Capabilities(list)) if list.is_empty() => match runner.not_scep() {
+            // an unknown capability is plain text, and no fault
+            Some(what) if what != "plain text" => {
+                return Err(Failure::new(format_args!(
+                    "the answer to GetCACaps is {what}, not a SCEP answer: is the URL right?"
+                )));
+            }
+            _ => say("no capability that is known here"),
+        },
         Driven::Done(Done::Capabilities(list)) => list.iter().for_each(say),
         _ => return Err(unexpected()),
     }
@@ -119,6 +130,13 @@ fn certificates(ca: &Ca) -> Result<End, Failure> {
 }
 
 fn enrolment(args: &Enrol) -> Result<End, Failure> {
+    if args.subject.name().is_empty() && args.san.is_empty() {
+        return Err(Failure::new("--subject is empty: give a subject, or at least one --san"));
+    }
+    let most = Limits::DEFAULT.names;
+    if args.san.len() > most {
+        return Err(Failure::new(format_args!("--san given {} times: at most {most}", args.san.len())));
+    }
     let mut runner = Runner::new(args.server.legacy, Pin::read(&args.pin)?);
     let url = args.server.url.as_str();
     if args.pin.is_missing() {
@@ -131,13 +149,13 @@ fn enrolment(args: &Enrol) -> Result<End, Failure> {
     if folder.has_pending() {
         let next = go_on(&folder, args.wait_max, args.server.legacy);
         let line =
-            format!("a request is pending here: go on with {next}, or remove pending.scep to give it up");
-        return Err(Failure::new(line));
+            format!("a request is pending here: remove pending.scep to give it up, or go on with {next}");
+        return Err(Failure::at(&args.dir, line));
     }
     let challenge = challenge(args)?;
     folder.make()?;
-    let key = folder.key_or_new(args.key_bits.into())?;
-    let names: Vec<_> = args.san.iter().map(args::San::general_name).collect();
+    let key = folder.key_or_new(args.key_bits)?;
+    let names: Vec<_> = args.san.iter().map(San::general_name).collect();
     let mut request =
         NewEnrolment::builder(args.subject.clone(), key.public_key_der()).subject_alt_names(&names);
     if let Some(challenge) = challenge {
@@ -145,7 +163,7 @@ fn enrolment(args: &Enrol) -> Result<End, Failure> {
     }
     let step = runner.client.enrol(url, request.build()?, &mut Random::system())?;
     let driven = runner.go(step, Some(&key))?;
-    follow(runner, driven, &key, &folder, args.wait_max, args.server.legacy)
+    follow(runner, driven, &key, &args.subject, &folder, args.wait_max)
 }
 
 fn challenge(args: &Enrol) -> Result<Option<ChallengePassword>, Failure> {
@@ -166,17 +184,16 @@ fn resumption(args: &Poll) -> Result<End, Failure> {
     let folder = Folder::at(&args.dir);
     folder.refuse_if_enrolled()?;
     let mut runner = Runner::new(args.legacy, None);
-    let wait = runner.client.resume(&folder.pending()?)?;
+    let wait = folder.pending(|saved| runner.client.resume(saved))?;
     if let Some(url) = args.url.as_ref().filter(|url| url.as_str() != wait.url()) {
         return Err(Failure::new(format_args!("the request is pending at {}, not at {url}", wait.url())));
     }
-    let key = folder.key()?;
-    if wait.public_key()? != key.public_key_der() {
-        return Err(Failure::new("the key in key.pem is not the one of the pending request"));
-    }
+    let key = folder.key_of(&wait)?;
+    folder.make()?;
+    let subject = DistinguishedName::from(wait.subject()?);
     let step = wait.poll(&mut Random::system()).map_err(|failed| failed.error)?;
     let driven = runner.go(step, Some(&key))?;
-    follow(runner, driven, &key, &folder, args.wait_max, args.legacy)
+    follow(runner, driven, &key, &subject, &folder, args.wait_max)
 }
 
 pub(crate) fn unexpected() -> Failure {

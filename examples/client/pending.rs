@@ -6,7 +6,8 @@ use crate::{End, Failure, note, say, unexpected};
 use scep::client::{Done, Driven};
 use scep::crypto::Random;
 use scep::crypto::rustcrypto::SoftwareKey;
-use scep::wire::Certificate;
+use scep::wire::{Certificate, DistinguishedName};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -15,10 +16,11 @@ pub(crate) fn follow(
     mut runner: Runner,
     driven: Driven,
     key: &SoftwareKey,
+    asked: &DistinguishedName,
     folder: &Folder,
     wait_max: u32,
-    legacy: bool,
 ) -> Result<End, Failure> {
+    let legacy = runner.legacy;
     let start = Instant::now();
     let patience = Duration::from_secs(wait_max.into());
     let mut driven = driven;
@@ -27,16 +29,21 @@ pub(crate) fn follow(
             Driven::Held(wait) => wait,
             Driven::Done(Done::Issued(issued)) => {
                 folder.store_issued(&issued)?;
-                let certificate = Certificate::parse(&issued.certificate).ok();
-                let subject =
-                    certificate.map(|certificate| certificate.subject().to_string()).unwrap_or_default();
+                let certificate = Certificate::parse(&issued.certificate)?;
+                let subject = certificate.subject();
                 say(format_args!("issued: {subject}\n  stored in {}", folder.path().display()));
+                // a CA may do so (RFC 8894 section 3.3.2.1)
+                if !asked.name().matches(&subject) {
+                    say(format_args!("note: asked for {asked}, issued for {subject}"));
+                }
                 return Ok(End::Done);
             }
             Driven::Done(Done::Refused { fail_info, text }) => {
-                folder.forget_pending()?;
                 let text = text.map(|text| format!(": {text}")).unwrap_or_default();
-                note(format_args!("error: refused by the CA: {fail_info}{text}"));
+                // the refusal is what counts; one line for both
+                let left = folder.forget_pending().err();
+                let left = left.map(|Failure(line)| format!("; {line}")).unwrap_or_default();
+                note(format_args!("error: refused by the CA: {fail_info}{text}{left}"));
                 return Ok(End::Refused);
             }
             Driven::Done(_) => return Err(unexpected()),
@@ -60,7 +67,12 @@ pub(crate) fn follow(
 /// The command that goes on, to be copied into a shell.
 pub(crate) fn go_on(folder: &Folder, wait_max: u32, legacy: bool) -> String {
     let program = std::env::args_os().next().unwrap_or_else(|| "client".into());
-    let (program, dir) = (quoted(&program.to_string_lossy()), quoted(&folder.path().to_string_lossy()));
+    let path = folder.path();
+    // what begins with a hyphen would be an option
+    let dir =
+        if path.to_string_lossy().starts_with('-') { Path::new(".").join(path) } else { path.to_owned() };
+    let dir = dir.to_string_lossy();
+    let (program, dir) = (quoted(&program.to_string_lossy()), quoted(&dir));
     let wait = if wait_max == 0 { String::new() } else { format!(" --wait-max {wait_max}") };
     format!("{program} poll --dir {dir}{wait}{}", if legacy { " --legacy" } else { "" })
 }

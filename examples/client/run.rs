@@ -4,23 +4,26 @@ use crate::http::{Http, HttpError};
 use crate::trust::{Pin, judge};
 use crate::{Failure, say};
 use scep::Error;
-use scep::client::{Client, ClientConfig, Compat, DriveCause, DriveError, Driven, Step, drive};
+use scep::client::{Client, ClientConfig, Compat, DriveCause, DriveError, Driven, Step, Transmit, drive};
 use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
-use scep::crypto::{NoKey, Random};
-use scep::error::{ApiMisuse, PeerMisbehaved};
+use scep::crypto::{DecryptJob, Decryptor, KeyError, NoKey, Random, Rng, Unwrapped};
+use scep::error::{ApiMisuse, InvalidMessage, PeerMisbehaved};
 use scep::pki_types::UnixTime;
+use scep::transport::Operation;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// How often the same request is sent.
+/// How often the same request is sent when nothing came, or the server says that it cannot answer now.
 const ATTEMPTS: u32 = 4;
+/// How often it is sent when what came cannot be verified: somebody on the path may have made that.
+const ATTEMPTS_UNVERIFIED: u32 = 3;
 /// The longest pause between two attempts. A CA that wants more patience gets none.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Runner {
     pub(crate) client: Client,
     http: Http,
-    legacy: bool,
+    pub(crate) legacy: bool,
     /// Which CA to trust.
     pin: Option<Pin>,
     /// Whether the CA's certificates are printed in any case, or only when they are not trusted.
@@ -39,46 +42,105 @@ impl Runner {
         Self { client: Client::new(config), http: Http::new(), legacy, pin, show_ca: false }
     }
 
+    /// What the last answer was, if it was nothing that a SCEP server sends.
+    pub(crate) fn not_scep(&self) -> Option<&'static str> {
+        self.http.not_scep()
+    }
+
     /// Goes on from `step`. The key may be missing where nothing is to be signed.
     pub(crate) fn go(&mut self, step: Step, key: Option<&SoftwareKey>) -> Result<Driven, Failure> {
         let mut step = step;
         let mut attempt = 1;
         loop {
-            let trust = |trust| judge(trust, self.pin.as_ref(), self.show_ca);
+            let mut remark = None;
+            let trust = |trust| judge(trust, self.pin.as_ref(), self.show_ca, &mut remark);
             let (mut rng, now) = (Random::system(), Some(UnixTime::now()));
             let http = &mut self.http;
+            let mut decryptor = Verified { key, reached: false };
             let driven = match key {
-                Some(key) => drive(step, http, &mut &*key, &mut &*key, trust, &mut rng, now),
-                None => drive(step, http, &mut NoKey, &mut NoKey, trust, &mut rng, now),
+                Some(key) => drive(step, http, &mut &*key, &mut decryptor, trust, &mut rng, now),
+                None => drive(step, http, &mut NoKey, &mut decryptor, trust, &mut rng, now),
             };
             let DriveError { cause, retry, retry_after } = match driven {
                 Ok(driven) => return Ok(driven),
                 Err(error) => error,
             };
             // only what goes to the network again can have another answer
-            let again = retry.filter(|step| matches!(**step, Step::Transmit(_)) && may_pass(&cause));
-            step = match (again, pause(attempt, retry_after)) {
+            let again = retry.and_then(|step| match *step {
+                Step::Transmit(transmit) => Some(transmit),
+                _ => None,
+            });
+            let operation = again.as_ref().map(Transmit::operation);
+            let most = if decryptor.reached { 1 } else { self.attempts(&cause, operation) };
+            let pause = pause(attempt, most, retry_after);
+            // how long the CA wants to be left alone is news only when it is not done
+            let left_alone = retry_after.filter(|_| pause.is_none());
+            let why = remark.unwrap_or_else(|| self.explain(&cause, operation, left_alone));
+            step = match (again, pause) {
                 (Some(again), Some(pause)) => {
-                    let why = self.explain(&cause, retry_after);
-                    say(format_args!("{why}; again in {} s", pause.as_secs()));
+                    say(format_args!("note: {why}; again in {} s", pause.as_secs()));
                     sleep(pause);
-                    *again
+                    Step::Transmit(again)
                 }
-                _ => return Err(Failure::new(self.explain(&cause, retry_after))),
+                _ => return Err(Failure::new(why)),
             };
             attempt += 1;
         }
     }
 
+    /// How often a request may be sent that ended like this.
+    fn attempts(&self, cause: &DriveCause<HttpError>, operation: Option<Operation>) -> u32 {
+        let error = match cause {
+            DriveCause::Transport(HttpError::Request(_)) => return 1,
+            DriveCause::Transport(_) => return ATTEMPTS,
+            DriveCause::Protocol(error) => error,
+        };
+        match error {
+            Error::UnexpectedStatus(408 | 429 | 500..=599) => ATTEMPTS,
+            // another server than one of SCEP; it stays that
+            _ if operation != Some(Operation::PkiOperation) && self.not_scep().is_some() => 1,
+            // these are looked at after the signature
+            Error::InvalidMessage(InvalidMessage::PkiStatus | InvalidMessage::FailInfo) => 1,
+            Error::BadSignature(_)
+            | Error::InvalidMessage(_)
+            | Error::PeerMisbehaved(
+                PeerMisbehaved::TransactionId
+                | PeerMisbehaved::RecipientNonce
+                | PeerMisbehaved::MessageType
+                | PeerMisbehaved::ContentType,
+            )
+            | Error::TooLarge(_) => ATTEMPTS_UNVERIFIED,
+            _ => 1,
+        }
+    }
+
     /// One line, with what to do about it where that is known.
-    fn explain(&self, cause: &DriveCause<HttpError>, retry_after: Option<u32>) -> String {
+    fn explain(
+        &self,
+        cause: &DriveCause<HttpError>,
+        operation: Option<Operation>,
+        retry_after: Option<u32>,
+    ) -> String {
         let error = match cause {
             DriveCause::Transport(error) => return format!("network: {error}"),
             DriveCause::Protocol(error) => error,
         };
         if *error == ApiMisuse::NoAnchor.into() && self.pin.is_none() {
-            return "no fingerprint given: compare one above with what the CA's operator says, and give it as --ca-sha256"
+            return "no fingerprint given: compare a CA's above with what its operator says, and give it as --ca-sha256"
                 .into();
+        }
+        let unreadable = matches!(
+            error,
+            Error::InvalidMessage(_)
+                | Error::TooLarge(_)
+                | Error::PeerMisbehaved(PeerMisbehaved::ContentType)
+        );
+        if let (true, Some(operation), Some(what)) = (unreadable, operation, self.not_scep()) {
+            let next = match what {
+                "PEM text" => "it has to be DER, which is the server's fault",
+                _ => "is the URL right?",
+            };
+            return format!("the answer to {} is {what}, not a SCEP answer: {next}", operation.name());
         }
         if let (Error::UnexpectedStatus(_), Some(seconds)) = (error, retry_after) {
             return format!("{error}; the CA asks to come again in {seconds} s");
@@ -100,17 +162,26 @@ impl Runner {
     }
 }
 
-/// Whether the next answer may be another one. A CA does not change its algorithms from one second to the next.
-fn may_pass(cause: &DriveCause<HttpError>) -> bool {
-    match cause {
-        DriveCause::Transport(HttpError::Request(_)) | DriveCause::Protocol(Error::Unsupported(_)) => false,
-        DriveCause::Transport(_) | DriveCause::Protocol(_) => true,
+/// Unwraps content keys, and remembers that it was asked to: the reply had been verified by then, and the same request
+/// would have the same one again.
+struct Verified<'a> {
+    key: Option<&'a SoftwareKey>,
+    reached: bool,
+}
+
+impl Decryptor for Verified<'_> {
+    fn decrypt(&mut self, job: &DecryptJob, rng: &mut Rng<'_>) -> Result<Unwrapped, KeyError> {
+        self.reached = true;
+        match self.key {
+            Some(key) => key.decrypt(job, rng),
+            None => NoKey.decrypt(job, rng),
+        }
     }
 }
 
-/// How long to wait after this attempt; `None` to give up.
-fn pause(attempt: u32, retry_after: Option<u32>) -> Option<Duration> {
+/// How long to wait after this attempt of `most`; `None` to give up.
+fn pause(attempt: u32, most: u32, retry_after: Option<u32>) -> Option<Duration> {
     let asked = Duration::from_secs(retry_after.unwrap_or_default().into());
     let pause = Duration::from_secs(1_u64.checked_shl(attempt.saturating_sub(1))?).max(asked);
-    (attempt < ATTEMPTS && pause <= LONGEST_PAUSE).then_some(pause)
+    (attempt < most && pause <= LONGEST_PAUSE).then_some(pause)
 }

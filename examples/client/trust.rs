@@ -22,7 +22,10 @@ impl Pin {
             (None, Some(path)) => {
                 let list =
                     certificates_from_pem(&read_text(path)?).map_err(|error| Failure::at(path, error))?;
-                Ok(list.into_iter().next().map(Self::Certificate))
+                let first = list.into_iter().next();
+                let first = first.ok_or_else(|| Failure::at(path, "there is no certificate in it"))?;
+                Certificate::parse(&first).map_err(|error| Failure::at(path, error))?;
+                Ok(Some(Self::Certificate(first)))
             }
             (None, None) => Ok(None),
         }
@@ -31,9 +34,22 @@ impl Pin {
 
 /// Answers the question whether the CA is the right one; without a pin the answer is no. Prints the certificates if
 /// `show` says so, and when they are not trusted: the fingerprints are to be compared with what the CA's operator says.
-pub(crate) fn judge(trust: Trust, pin: Option<&Pin>, show: bool) -> Result<Step, Box<Failed<Trust>>> {
+///
+/// What the library's error does not tell is left in `remark`.
+pub(crate) fn judge(
+    trust: Trust,
+    pin: Option<&Pin>,
+    show: bool,
+    remark: &mut Option<String>,
+) -> Result<Step, Box<Failed<Trust>>> {
     if show || pin.is_none() {
-        print(&trust);
+        print(&trust, |_| true);
+    }
+    if let Some(wrong) = pin.and_then(|pin| pinned_other_than_ca(&trust, pin)) {
+        if !show {
+            print(&trust, may_anchor);
+        }
+        *remark = Some(wrong);
     }
     let judged = match pin {
         Some(Pin::Sha256(fingerprint)) => trust.matching_sha256(fingerprint),
@@ -44,13 +60,42 @@ pub(crate) fn judge(trust: Trust, pin: Option<&Pin>, show: bool) -> Result<Step,
         && let Some(trust) = &failed.retry
         && !show
     {
-        print(trust);
+        print(trust, |_| true);
     }
     judged
 }
 
-fn print(trust: &Trust) {
-    for der in trust.certificates() {
+/// Whether a certificate may be pinned: that of a CA, or one of old that issued itself.
+fn may_anchor(der: &CertificateDer<'_>) -> bool {
+    Certificate::parse(der).is_ok_and(|certificate| certificate.is_ca() || certificate.is_self_issued())
+}
+
+/// What is wrong with a pin that fits a certificate, but not the one of a CA.
+fn pinned_other_than_ca(trust: &Trust, pin: &Pin) -> Option<String> {
+    let fits = |der: &&CertificateDer<'static>| match pin {
+        Pin::Sha256(fingerprint) => trust.sha256(der).is_ok_and(|own| own == *fingerprint),
+        Pin::Certificate(_) => false,
+    };
+    let (what, der) = match pin {
+        Pin::Sha256(_) => ("the fingerprint is that of", trust.certificates().iter().find(fits)?),
+        Pin::Certificate(der) => ("in the --ca-pem file stands", der),
+    };
+    let certificate = Certificate::parse(der).ok().filter(|_| !may_anchor(der))?;
+    let whose = match role(&certificate) {
+        "other" => "the certificate of no CA",
+        _ => "the certificate of an RA (or of a device), not of a CA",
+    };
+    let subject = certificate.subject();
+    let next = if trust.certificates().iter().any(may_anchor) {
+        "compare and pin the CA certificate above"
+    } else {
+        "the server did not send its CA's certificate, so get it from the CA's operator and give it as --ca-pem"
+    };
+    Some(format!("{what} {whose}: {subject}; {next}"))
+}
+
+fn print(trust: &Trust, which: impl Fn(&CertificateDer<'_>) -> bool) {
+    for der in trust.certificates().iter().filter(|der| which(der)) {
         let (subject, role) = match Certificate::parse(der) {
             Ok(certificate) => (certificate.subject().to_string(), role(&certificate)),
             Err(error) => (error.to_string(), "unreadable"),

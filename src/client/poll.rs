@@ -64,6 +64,11 @@ impl Wait {
         Ok(Certificate::parse(&self.enrolment.certificate)?.public_key().as_der().to_vec())
     }
 
+    /// The subject that was asked for. The CA may issue for another one.
+    pub fn subject(&self) -> Result<Name<'_>, Error> {
+        Name::parse(&self.enrolment.subject)
+    }
+
     /// The CA that was trusted.
     pub fn ca(&self) -> &TrustedCa {
         &self.enrolment.ca
