@@ -77,8 +77,78 @@ fn transactions_certificates_and_polls_survive_a_restart() {
     assert_eq!(reopen().record(&issued).unwrap(), Recorded::Stored);
     assert_eq!(reopen().load(pending.key()).unwrap().as_ref(), Some(issued.to()));
     assert_eq!(certificates(&path), 1);
-    // a later request under the same key starts at nothing
-    assert_eq!(reopen().count_poll(pending.key()).unwrap(), 1);
+}
+
+// T25: a poll that was on its way when another one released the request must not begin to count again
+#[test]
+fn polls_count_on_while_a_request_is_released_and_begin_anew_with_a_later_one() {
+    let path = folder("polls").join("scep.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let [pending, issued] = transitions();
+    store.record(&pending).unwrap();
+    assert_eq!([1, 2, 3].map(|_| store.count_poll(pending.key()).unwrap()), [1, 2, 3]);
+    store.record(&issued).unwrap();
+    assert_eq!(store.count_poll(pending.key()).unwrap(), 4);
+    store.purge(issued.to().expires()).unwrap();
+    store.record(&pending).unwrap();
+    assert_eq!(store.count_poll(pending.key()).unwrap(), 1);
+}
+
+/// Copies the only transaction so many times, as others of the same key or each of another.
+fn copy(path: &std::path::Path, copies: u32, other_signers: bool) {
+    let signer = if other_signers { "CAST(printf('%032d', n) AS BLOB)" } else { "signer" };
+    let sql = format!(
+        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {copies})
+        INSERT INTO transactions (endpoint, transaction_id, signer, revision, expires, pending, record)
+        SELECT endpoint, CAST(n AS BLOB), {signer}, revision, expires, pending, record FROM transactions, numbers"
+    );
+    assert_eq!(Connection::open(path).unwrap().execute(&sql, []).unwrap(), copies as usize);
+}
+
+// T49: four for each key, ten thousand for all
+#[test]
+fn more_pending_transactions_than_there_is_room_for_are_refused_and_known_ones_go_on() {
+    for (name, room, other_signers) in [("full-signer", 4, false), ("full", 10_000, true)] {
+        let path = folder(name).join("scep.db");
+        let store = SqliteStore::open(&path).unwrap();
+        let [pending, issued] = transitions();
+        let forget = |id: &[u8]| {
+            let connection = Connection::open(&path).unwrap();
+            connection.execute("DELETE FROM transactions WHERE transaction_id = ?1", [id]).unwrap();
+        };
+        store.record(&pending).unwrap();
+        copy(&path, room, other_signers);
+        // the first one again, for which there is no room now
+        forget(pending.key().transaction_id().as_bytes());
+        assert!(matches!(store.record(&pending), Err(StoreError::Full)), "{name}");
+        assert_eq!(store.load(pending.key()).unwrap(), None);
+        // one goes, and the first one has room, and goes on although there is no room for others
+        forget(b"1");
+        assert_eq!(store.record(&pending).unwrap(), Recorded::Stored);
+        assert_eq!(store.record(&pending).unwrap(), Recorded::Conflict(Some(pending.to().clone())));
+        assert_eq!(store.record(&issued).unwrap(), Recorded::Stored);
+        // what was issued is not pending
+        forget(pending.key().transaction_id().as_bytes());
+        assert_eq!(store.record(&pending).unwrap(), Recorded::Stored);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_read_the_database() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder("mode");
+    let path = folder.join("scep.db");
+    fs::write(&path, "").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    store.record(&transitions()[0]).unwrap();
+    let modes: Vec<u32> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().metadata().unwrap().permissions().mode() & 0o777)
+        .collect();
+    // the database, its log and its index
+    assert_eq!(modes, [0o600; 3]);
 }
 
 // T25, E21: whoever comes second learns what the first one stored

@@ -27,6 +27,8 @@ mod http;
 #[allow(dead_code)]
 #[path = "../server/log.rs"]
 mod log;
+#[path = "../server/names.rs"]
+mod names;
 mod network;
 mod say;
 #[allow(dead_code)]
@@ -72,7 +74,7 @@ fn main() -> ExitCode {
     match run(dir.or(folder)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("\nfailed: {error}");
+            log::complain(format_args!("\nfailed: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -94,7 +96,7 @@ fn run(folder: Option<PathBuf>) -> Result<()> {
         }
     }
     let rng = &mut Random::system();
-    println!("A device gets a certificate from a CA with SCEP (RFC 8894).");
+    say::line("A device gets a certificate from a CA with SCEP (RFC 8894).");
 
     let password = password(rng)?;
     let runtime = Runtime::new()?;
@@ -128,11 +130,11 @@ fn run(folder: Option<PathBuf>) -> Result<()> {
     say::item("cert.pem", "its certificate");
     say::item("ca.pem", "the CA's certificate");
     say::item("folder", folder.display());
-    println!(
+    say::line(format_args!(
         "\nCheck it with OpenSSL:\n\n  openssl verify -CAfile {} {}",
         ca_path.display(),
         certificate_path.display()
-    );
+    ));
     ca.stop(&runtime);
     Ok(())
 }

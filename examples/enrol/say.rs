@@ -2,17 +2,23 @@
 
 use scep::pki_types::UnixTime;
 use std::fmt::Display;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 use x509_cert::der;
 
+/// Anything. A reader that went away is no reason to stop.
+pub(crate) fn line(text: impl Display) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
 /// Begins a part of the story.
 pub(crate) fn heading(part: &str, text: &str) {
-    println!("\n{part:<8}{text}");
+    line(format_args!("\n{part:<8}{text}"));
 }
 
 /// One fact.
 pub(crate) fn item(label: &str, text: impl Display) {
-    println!("        {label:<13}{text}");
+    line(format_args!("        {label:<13}{text}"));
 }
 
 /// How long it has been.

@@ -4,6 +4,7 @@
 //! alternative names.
 
 use crate::certificate::{Extensions, Profile, build, key_identifier};
+use crate::names::{self, Reason};
 use rsa::PrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::DecodePrivateKey as _;
@@ -25,7 +26,8 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
-const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+/// id-kp-cmcRA (RFC 6402 section 2.10). A client tells by it an RA from a device, whose certificate is of the same CA.
+const CMC_RA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.28");
 
 /// Which parts of SCEP a certificate's key plays (RFC 8894 section 2.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,28 +66,33 @@ pub(crate) struct Ca {
 pub(crate) struct Wanted {
     subject: Name,
     public_key: Vec<u8>,
-    /// The value of subjectAltName as it was asked for.
-    names: Option<Vec<u8>>,
+    /// The names that were asked for, written anew.
+    alt_names: Vec<Extension>,
 }
 
 impl Wanted {
-    /// What `requested` asks for; an error says why this CA does not issue it.
-    pub(crate) fn new(requested: &RequestedCertificate) -> Result<Self> {
-        let limits = &Limits::DEFAULT;
-        let subject_der = requested.subject()?.as_der();
-        let subject = Name::from_der(subject_der)?;
+    /// What `requested` asks for; the error says, in words for the client, why this CA does not issue it. `taken` are
+    /// the certificates of the CA and of its RA, whose names nobody else gets.
+    pub(crate) fn new(
+        requested: &RequestedCertificate,
+        taken: &[CertificateDer<'static>],
+    ) -> std::result::Result<Self, Reason> {
+        let name = requested.subject().map_err(|_| "subject: cannot be read")?;
+        let taken = taken.iter().filter_map(|own| wire::Certificate::parse(own).ok());
+        names::check_subject(name, taken.map(|own| own.subject()))?;
         // the certificate shall bear the name byte for byte
-        if subject.to_der()? != subject_der {
-            return Err("subject that is not in DER".into());
+        let subject = Name::from_der(name.as_der()).ok();
+        let subject = subject.filter(|subject| subject.to_der().is_ok_and(|der| der == name.as_der()));
+        let subject = subject.ok_or("subject: not in DER")?;
+        let wishes = requested.extensions(&Limits::DEFAULT).map_err(|_| "extensions: cannot be read")?;
+        let alt_names = wishes.and_then(|wishes| wishes.get(Oid::SUBJECT_ALT_NAME));
+        let alt_names = alt_names.map_or(Ok(None), |wish| names::subject_alt_names(wish.value))?;
+        if subject.is_empty() && alt_names.is_none() {
+            return Err("neither a subject nor a subject alternative name");
         }
-        let names = requested.extensions(limits)?.and_then(|wishes| wishes.get(Oid::SUBJECT_ALT_NAME));
-        let names = names.map(|names| names.value.to_vec());
-        let count =
-            names.as_ref().map_or(Ok(0), |names| wire::subject_alt_names(names, limits).map(|n| n.len()))?;
-        if subject.is_empty() && count == 0 {
-            return Err("neither a subject nor a subject alternative name".into());
-        }
-        Ok(Self { subject, public_key: requested.public_key().to_vec(), names: names.filter(|_| count > 0) })
+        let alt_names = alt_names.map_or(Ok(Vec::new()), |der| Vec::from_der(&der));
+        let alt_names = alt_names.map_err(|_| "subjectAltName: cannot be written")?;
+        Ok(Self { subject, public_key: requested.public_key().to_vec(), alt_names })
     }
 }
 
@@ -122,11 +129,9 @@ impl Ca {
         extensions.add(&BasicConstraints { ca: false, path_len_constraint: None })?;
         extensions.key_usage(Scep::Both.usage())?;
         extensions.add(&ExtendedKeyUsage(vec![CLIENT_AUTH]))?;
-        if let Some(names) = &wanted.names {
+        for names in &wanted.alt_names {
             // critical where it is all the name there is (RFC 5280 section 4.2.1.6)
-            let critical = wanted.subject.is_empty();
-            let extn_value = OctetString::new(names.as_slice())?;
-            extensions.add(Extension { extn_id: SUBJECT_ALT_NAME, critical, extn_value })?;
+            extensions.add(Extension { critical: wanted.subject.is_empty(), ..names.clone() })?;
         }
         self.certify(&wanted.subject, &wanted.public_key, extensions, (now, YEAR), rng)
     }
@@ -144,6 +149,7 @@ impl Ca {
         let mut extensions = Extensions::new(&subject);
         extensions.add(&BasicConstraints { ca: false, path_len_constraint: None })?;
         extensions.key_usage(scep.usage())?;
+        extensions.add(&ExtendedKeyUsage(vec![CMC_RA]))?;
         self.certify(&subject, public_key, extensions, (now, 5 * YEAR), rng)
     }
 

@@ -1,16 +1,18 @@
 //! The CA's policy: who gets a certificate, who has to wait.
 
 use crate::ca::{Result, Wanted};
-use crate::folder::{Keys, Ra};
+use crate::files;
+use crate::folder::{self, Keys, Ra};
+use crate::log::complain;
 use crate::store::SqliteStore;
 use scep::crypto::rustcrypto::{DES_CBC, PROVIDER, PROVIDER_WITH_LEGACY};
 use scep::crypto::{ChallengePassword, Provider, Random, Rng};
 use scep::pki_types::UnixTime;
 use scep::server::{
-    Authorized, Decide, Enrol, Exchange, IssuedChain, Refusal, Responder, ServerConfig,
-    SharedSecret,
+    Authorized, Decide, Enrol, Exchange, IssuedChain, Refusal, Responder, ServerConfig, SharedSecret,
 };
 use std::fmt::Display;
+use std::fs;
 use std::path::PathBuf;
 
 /// A held request is granted when it is asked about for this time.
@@ -57,13 +59,19 @@ impl Endpoint {
             (false, true) => &PROVIDER_READING_DES,
             (false, false) => &PROVIDER,
         };
+        fs::create_dir_all(&folder).map_err(|error| format!("--dir {}: {error}", folder.display()))?;
+        // two first starts at once would make two CAs
+        let lock = files::lock(&folder.join("lock"))?;
         let keys = Keys::open(&folder, ra, key_bits, UnixTime::now(), &mut Random::system())?;
         let config = ServerConfig::new(provider, keys.identity.clone(), vec![keys.ca.certificate().clone()])
             .endpoint("scep")
             .danger_accept_des_cbc(danger_des);
         let responder = Responder::new(config)
-            .map_err(|error| format!("{error}; was {} made with another --ra?", folder.display()))?;
-        let store = SqliteStore::open(&folder.join("scep.db"))?;
+            .map_err(|error| format!("{}: these certificates do not serve: {error}", folder.display()))?;
+        let database = folder::database(&folder);
+        let store =
+            SqliteStore::open(&database).map_err(|error| format!("{}: {error}", database.display()))?;
+        drop(lock);
         let challenge = SharedSecret::new(challenge);
         Ok(Self { responder, keys, store, legacy, danger_des, challenge, hold })
     }
@@ -76,23 +84,28 @@ impl Endpoint {
         }
     }
 
-    /// Without the right challenge nothing is held either, so a stranger cannot fill the store.
+    /// Without the right challenge nothing is held either, so a stranger cannot fill the store; and a name that is
+    /// not certified here is refused before anybody waits for it.
     fn decide_new(&self, question: Enrol, rng: &mut Rng<'_>) -> Exchange {
         let authorized = match self.challenge.redeem(question) {
             Ok(authorized) => authorized,
             Err(question) => return question.refuse(Refusal::Challenge, rng),
         };
+        let wanted = match Wanted::new(authorized.requested(), self.keys.certificates()) {
+            Ok(wanted) => wanted,
+            Err(reason) => return authorized.refuse_because(reason, rng),
+        };
         let name = authorized.requested().subject().ok().and_then(|subject| subject.common_name());
         match (&self.hold, name) {
             (Some(prefix), Some(name)) if name.starts_with(prefix.as_str()) => authorized.hold(rng),
-            _ => self.issue(authorized, rng),
+            _ => self.issue(&wanted, authorized, rng),
         }
     }
 
     /// Plays the person who looks at held requests.
     fn decide_held(&self, question: Enrol, rng: &mut Rng<'_>) -> Exchange {
         match self.store.count_poll(question.transaction()) {
-            Ok(polls) if polls >= RELEASED_AT_POLL => self.issue(question.approve(), rng),
+            Ok(polls) if polls >= RELEASED_AT_POLL => self.release(question.approve(), rng),
             Ok(_) => question.hold(rng),
             Err(error) => {
                 report(error);
@@ -101,15 +114,16 @@ impl Endpoint {
         }
     }
 
-    fn issue(&self, authorized: Authorized, rng: &mut Rng<'_>) -> Exchange {
-        let wanted = match Wanted::new(authorized.requested()) {
-            Ok(wanted) => wanted,
-            Err(error) => {
-                report(error);
-                return authorized.refuse(Refusal::Policy, rng);
-            }
-        };
-        let leaf = match self.keys.ca.issue(&wanted, UnixTime::now(), rng) {
+    fn release(&self, authorized: Authorized, rng: &mut Rng<'_>) -> Exchange {
+        // again, because the database may have been filled by an older version
+        match Wanted::new(authorized.requested(), self.keys.certificates()) {
+            Ok(wanted) => self.issue(&wanted, authorized, rng),
+            Err(reason) => authorized.refuse_because(reason, rng),
+        }
+    }
+
+    fn issue(&self, wanted: &Wanted, authorized: Authorized, rng: &mut Rng<'_>) -> Exchange {
+        let leaf = match self.keys.ca.issue(wanted, UnixTime::now(), rng) {
             Ok(leaf) => leaf,
             Err(error) => {
                 report(error);
@@ -129,5 +143,5 @@ impl Endpoint {
 
 /// Tells the operator about trouble that the log line of a request does not name.
 pub(crate) fn report(trouble: impl Display) {
-    eprintln!("trouble: {trouble}");
+    complain(format_args!("trouble: {trouble}"));
 }

@@ -1,18 +1,18 @@
 //! Files that are there as a whole or not at all. Nothing is ever overwritten, least of all a key.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Writes a private key: only the owner may read it.
 pub(crate) fn create_secret(path: &Path, text: &str) -> io::Result<()> {
-    create_with_mode(path, text, 0o600)
+    create_with_mode(path, text, 0o600).map_err(|error| named(path, error))
 }
 
 /// Writes a certificate.
 pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
-    create_with_mode(path, text, 0o644)
+    create_with_mode(path, text, 0o644).map_err(|error| named(path, error))
 }
 
 /// Reads a text file; `None` when there is none.
@@ -20,8 +20,33 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        Err(error) => Err(named(path, error)),
     }
+}
+
+/// Takes `path` for this process, until the file is dropped or the process ends, however it does. The error says who
+/// holds it.
+pub(crate) fn lock(path: &Path) -> io::Result<File> {
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    let mut file = opened.map_err(|error| named(path, error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let holder = fs::read_to_string(path).unwrap_or_default();
+            let holder = if holder.is_empty() { "another process" } else { holder.trim_end() };
+            let text = format!("{} is locked by {holder}, which is starting here", path.display());
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, text));
+        }
+        Err(TryLockError::Error(error)) => return Err(named(path, error)),
+    }
+    file.set_len(0)?;
+    writeln!(file, "process {}", std::process::id())?;
+    Ok(file)
+}
+
+/// Says which file an error is about.
+fn named(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 fn create_with_mode(path: &Path, text: &str, mode: u32) -> io::Result<()> {

@@ -7,8 +7,7 @@ use scep::crypto::rustcrypto::{KeyType, SoftwareKey, certificates_from_pem, cert
 use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::Identity;
 use scep::wire::Certificate;
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Who speaks SCEP for the CA (RFC 8894 section 2.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -19,6 +18,26 @@ pub(crate) enum Ra {
     One,
     /// An RA with one certificate for signing and one for encryption.
     Two,
+}
+
+impl Ra {
+    /// As the flag `--ra` has it.
+    fn flag(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::One => "one",
+            Self::Two => "two",
+        }
+    }
+
+    /// What its files are called.
+    fn files(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &[],
+            Self::One => &["ra"],
+            Self::Two => &["ra-sign", "ra-encrypt"],
+        }
+    }
 }
 
 /// A certificate and its key.
@@ -33,22 +52,29 @@ pub(crate) struct Keys {
     pub(crate) ca: Ca,
     /// What the responder shows to clients.
     pub(crate) identity: Identity,
+    /// Of the CA, and of its RA if it has one.
+    certificates: Vec<CertificateDer<'static>>,
     signing: SoftwareKey,
     /// `None` when it is the signing key.
     decryption: Option<SoftwareKey>,
 }
 
 impl Keys {
-    /// Reads keys and certificates from `folder`, and makes those that are not there.
+    /// Reads keys and certificates from `folder`, and makes them at the first start there.
     pub(crate) fn open(folder: &Path, ra: Ra, bits: usize, now: UnixTime, rng: &mut Rng<'_>) -> Result<Self> {
-        fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        check(folder, ra)?;
         let scep = if ra == Ra::None { Scep::Both } else { Scep::Nothing };
         let own = pair(folder, "ca", bits, rng, |key, rng| {
             ca::self_signed(key, "CN=SCEP example CA", scep, now, rng)
         })?;
         let ca = Ca::new(own.certificate.clone(), &own.key)?;
+        let mut certificates = vec![own.certificate.clone()];
         let mut helper = |file, name, scep| {
-            pair(folder, file, bits, rng, |key, rng| ca.issue_ra(name, key.public_key_der(), scep, now, rng))
+            let helper = pair(folder, file, bits, rng, |key, rng| {
+                ca.issue_ra(name, key.public_key_der(), scep, now, rng)
+            })?;
+            certificates.push(helper.certificate.clone());
+            Result::Ok(helper)
         };
         let (identity, signing, decryption) = match ra {
             Ra::None => (Identity::new(own.certificate), own.key, None),
@@ -63,7 +89,12 @@ impl Keys {
                 (identity, signs.key, Some(decrypts.key))
             }
         };
-        Ok(Self { ca, identity, signing, decryption })
+        Ok(Self { ca, identity, certificates, signing, decryption })
+    }
+
+    /// The certificates of the CA and of its RA.
+    pub(crate) fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.certificates
     }
 
     /// The key that signs replies.
@@ -77,6 +108,44 @@ impl Keys {
     }
 }
 
+/// The database in `folder`. It is made last, so it shows that a first start came to its end.
+pub(crate) fn database(folder: &Path) -> PathBuf {
+    folder.join("scep.db")
+}
+
+/// Refuses a folder that was made for another RA, and one that has lost what its database belongs to: keys and
+/// certificates that were made again would fit nothing that was issued before.
+fn check(folder: &Path, ra: Ra) -> Result<()> {
+    let started = database(folder);
+    let complete = started.exists();
+    let is_there = |name: &str| files_of(folder, name).iter().any(|path| path.exists());
+    let found = match (is_there("ra"), is_there("ra-sign") || is_there("ra-encrypt")) {
+        (true, _) => Some(Ra::One),
+        (_, true) => Some(Ra::Two),
+        // a first start that was cut short may not have come to its RA
+        _ => complete.then_some(Ra::None),
+    };
+    if let Some(found) = found.filter(|found| *found != ra) {
+        let [found, ra] = [found, ra].map(Ra::flag);
+        return Err(format!("--ra {ra}: {} was made with --ra {found}", folder.display()).into());
+    }
+    let names = std::iter::once("ca").chain(ra.files().iter().copied());
+    match names.flat_map(|name| files_of(folder, name)).find(|path| complete && !path.exists()) {
+        Some(lost) => Err(format!(
+            "{} is lost, but {} is there: put it back, or begin with another --dir",
+            lost.display(),
+            started.display()
+        )
+        .into()),
+        None => Ok(()),
+    }
+}
+
+/// Key and certificate.
+fn files_of(folder: &Path, name: &str) -> [PathBuf; 2] {
+    [folder.join(format!("{name}.key.pem")), folder.join(format!("{name}.pem"))]
+}
+
 /// Reads `NAME.key.pem` and `NAME.pem`, or makes them: first the key, so that a start that was cut short can go on.
 fn pair(
     folder: &Path,
@@ -85,8 +154,7 @@ fn pair(
     rng: &mut Rng<'_>,
     certify: impl FnOnce(&SoftwareKey, &mut Rng<'_>) -> Result<CertificateDer<'static>>,
 ) -> Result<Pair> {
-    let key_path = folder.join(format!("{name}.key.pem"));
-    let path = folder.join(format!("{name}.pem"));
+    let [key_path, path] = files_of(folder, name);
     let stored = files::read(&path)?;
     let key = match files::read(&key_path)? {
         Some(text) => {
@@ -100,14 +168,18 @@ fn pair(
         }
     };
     let certificate = match stored {
-        Some(text) => certificates_from_pem(&text)?.swap_remove(0),
+        Some(text) => {
+            let found = certificates_from_pem(&text).map(Vec::into_iter);
+            found.map_err(|error| format!("{}: {error}", path.display()))?.next().ok_or("no certificate")?
+        }
         None => {
             let certificate = certify(&key, rng)?;
             files::create(&path, &certificates_to_pem(&[&certificate]))?;
             certificate
         }
     };
-    if Certificate::parse(&certificate)?.public_key().as_der() != key.public_key_der() {
+    let parsed = Certificate::parse(&certificate).map_err(|error| format!("{}: {error}", path.display()))?;
+    if parsed.public_key().as_der() != key.public_key_der() {
         return Err(format!("{} is not for the key in {}", path.display(), key_path.display()).into());
     }
     Ok(Pair { certificate, key })

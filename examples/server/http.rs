@@ -1,28 +1,40 @@
-//! HTTP on axum: takes whole requests, hands them to the library, sends what it says.
+//! HTTP on hyper: takes whole requests, hands them to the library, sends what it says.
 
 use crate::endpoint::{Endpoint, report};
 use crate::{driver, log};
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::Response;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use scep::crypto::Random;
 use scep::pki_types::UnixTime;
 use scep::transport::{HttpRequest, HttpResponse};
 use scep::wire::Limits;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::{JoinError, JoinHandle};
-use tokio::time::timeout;
+use tokio::task::JoinError;
+use tokio::time::{sleep, timeout};
 
-/// Requests that are worked on at the same time; more get 503 before any arithmetic is done for them.
+/// Open connections; one more is closed at once.
+const CONNECTIONS: usize = 512;
+/// How long the headers of a request may take to come, and how long a connection may be idle before them.
+const HEADER_TIME: Duration = Duration::from_secs(10);
+/// How long a connection lives, whatever it does: the end for peers that never read what they are sent.
+const CONNECTION_TIME: Duration = Duration::from_secs(600);
+/// Requests that are worked on at the same time; more get 503 before their body is read and any arithmetic is done.
 const CONCURRENT: usize = 64;
 /// How long a body may take to come.
 const BODY_TIME: Duration = Duration::from_secs(20);
 /// How long requests in hand may take when the server is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
+/// Accepting fails for a moment when the system is out of file descriptors.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the handler knows.
 struct Served {
@@ -34,9 +46,8 @@ struct Served {
 /// Serves on `listener` until `stop` comes, and then until the requests in hand are answered.
 ///
 /// hyper keeps the request line and the headers within 400 KiB, so that a GET with the longest URL that the library
-/// takes (65,534 bytes) gets through; a longer one is answered with 414 by hyper itself. It writes `Content-Length` for
-/// a body of known length, which all of ours are. There is no limit on connections and on the time for headers; where
-/// that matters, a proxy in front has one.
+/// takes (65,534 bytes) gets through. What it cannot read it answers itself, with 414, 431 or 400; the log has a line
+/// that says why, without the status. It writes `Content-Length` for a body of known length, which all of ours are.
 pub(crate) async fn serve(
     listener: TcpListener,
     endpoint: Arc<Endpoint>,
@@ -44,46 +55,98 @@ pub(crate) async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let served = Arc::new(Served { endpoint, slots: Arc::new(Semaphore::new(CONCURRENT)), log });
-    // any path and any method: the library says what is allowed
-    let router = Router::new().fallback(answer).with_state(served);
-    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async {
-        let _ = stopped.await;
-    });
-    let server: JoinHandle<_> = tokio::spawn(server.into_future());
+    let graceful = Arc::new(GracefulShutdown::new());
+    let accepting = tokio::spawn(accept(listener, served, Arc::clone(&graceful)));
     stop.await;
-    drop(stopping);
-    let _ = timeout(GRACE, server).await;
+    accepting.abort();
+    // always an error, that it was aborted; from here on nobody else has `graceful`
+    let _ = accepting.await;
+    if let Some(graceful) = Arc::into_inner(graceful) {
+        let _ = timeout(GRACE, graceful.shutdown()).await;
+    }
 }
 
-async fn answer(State(served): State<Arc<Served>>, request: Request) -> Response<Body> {
-    let start = Instant::now();
-    let reply = match read(request).await {
-        Ok(request) => match Arc::clone(&served.slots).try_acquire_owned() {
-            // a task of its own: a peer that hangs up does not stop it, and does not free the slot
-            Ok(slot) => match tokio::spawn(Arc::clone(&served).work(request, start, slot)).await {
-                Ok(reply) => reply,
-                Err(error) => served.failed(error),
-            },
-            Err(_) => served.refuse(503, "too many requests at once"),
-        },
-        Err((status, why)) => served.refuse(status, why),
-    };
-    Response::from(reply).map(Body::from)
+async fn accept(listener: TcpListener, served: Arc<Served>, graceful: Arc<GracefulShutdown>) {
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut full = false;
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                report(format_args!("no connection: {error}"));
+                sleep(ACCEPT_AGAIN).await;
+                continue;
+            }
+        };
+        match Arc::clone(&connections).try_acquire_owned() {
+            Ok(place) => {
+                full = false;
+                tokio::spawn(Arc::clone(&served).talk(stream, graceful.watcher(), place));
+            }
+            // dropped, which closes it; said once, so that a flood does not fill the log
+            Err(_) if !full => {
+                full = true;
+                report(format_args!("{CONNECTIONS} connections are open; closing new ones"));
+            }
+            Err(_) => {}
+        }
+    }
 }
 
 /// Reads the body, as far as the limits go.
-async fn read(request: Request) -> Result<HttpRequest, (u16, &'static str)> {
+async fn read(request: Request<Incoming>) -> Result<HttpRequest, (u16, &'static str)> {
+    const TOO_LONG: (u16, &str) = (413, "body longer than the limit");
+    let limit = Limits::DEFAULT.message;
     let (head, body) = request.into_parts();
-    match timeout(BODY_TIME, to_bytes(body, Limits::DEFAULT.message)).await {
-        Ok(Ok(body)) => Ok(axum::http::Request::from_parts(head, body.to_vec()).into()),
-        // or the connection broke, and then nobody reads this
-        Ok(Err(_)) => Err((413, "body longer than the limit")),
+    // what Content-Length says
+    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+        return Err(TOO_LONG);
+    }
+    match timeout(BODY_TIME, Limited::new(body, limit).collect()).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(head, body.to_bytes().to_vec()).into()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(TOO_LONG),
+        Ok(Err(_)) => Err((400, "body that ended early or is malformed")),
         Err(_) => Err((408, "body took too long")),
     }
 }
 
 impl Served {
+    /// One connection, from beginning to end.
+    async fn talk(self: Arc<Self>, stream: TcpStream, watcher: Watcher, _place: OwnedSemaphorePermit) {
+        let handler = |request| {
+            let served = Arc::clone(&self);
+            async move { Ok::<_, Infallible>(served.answer(request).await) }
+        };
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIME)
+            // a peer that has sent all it has to say still reads the answer
+            .half_close(true)
+            .serve_connection(TokioIo::new(stream), service_fn(handler));
+        match timeout(CONNECTION_TIME, watcher.watch(connection)).await {
+            Ok(Err(error)) if error.is_parse() => self.log("HTTP error", &error.to_string()),
+            // closed, cut, or idle for too long
+            _ => {}
+        }
+    }
+
+    /// Any path and any method: the library says what is allowed.
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let start = Instant::now();
+        let reply = match Arc::clone(&self.slots).try_acquire_owned() {
+            Ok(slot) => match read(request).await {
+                // a task of its own: a peer that hangs up does not stop it, and does not free the slot
+                Ok(request) => match tokio::spawn(Arc::clone(&self).work(request, start, slot)).await {
+                    Ok(reply) => reply,
+                    Err(error) => self.failed(error),
+                },
+                Err((status, why)) => self.refuse(status, why),
+            },
+            Err(_) => self.refuse(503, "too many requests at once"),
+        };
+        Response::from(reply).map(|body: Vec<u8>| Full::new(Bytes::from(body)))
+    }
+
     async fn work(
         self: Arc<Self>,
         request: HttpRequest,
@@ -108,9 +171,14 @@ impl Served {
     }
 
     fn refuse(&self, status: u16, why: &str) -> HttpResponse {
-        (self.log)(&format!("{:<12} {:<8} HTTP {status}  cause: {why}", "-", "-"));
+        self.log(&format!("HTTP {status}"), why);
         let mut reply = HttpResponse::error(status);
         reply.retry_after = (status == 503).then_some(5);
         reply
+    }
+
+    /// The line of a request that the library did not see.
+    fn log(&self, status: &str, why: &str) {
+        (self.log)(&format!("{:<12} {:<8} {status}  cause: {why}", "-", "-"));
     }
 }

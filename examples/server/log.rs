@@ -1,11 +1,12 @@
 //! One line for each request.
 //!
-//! Nothing here is secret, and the library escapes texts of the peer's, so that no request can forge a line.
+//! Nothing here is secret. Texts of the peer's stand in quotes and are escaped, so that no request can forge a line or
+//! a field of one; what comes after `cause:` and `WARNING:` is always of this program.
 
 use scep::Error;
 use scep::error::Unsupported;
 use scep::server::{Event, Outcome, Status};
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -19,20 +20,23 @@ pub(crate) fn line(outcome: &Outcome, took: Duration, legacy: bool, danger_des: 
         status => status.to_string(),
     };
     let mut line = format!("{operation:<12} {message_type:<8} {status:<18} {:>4} ms", took.as_millis());
-    // writing to a String cannot fail
+    // writing to a String cannot fail; {:?} quotes a text, and escapes quotes, backslashes and what is not seen
     if let Some(id) = &summary.transaction_id {
-        let _ = write!(line, "  id={id}");
+        let _ = write!(line, "  id={:?}", id.to_string());
     }
     if let Some(subject) = &summary.subject {
-        let _ = write!(line, "  subject={subject}");
+        let _ = write!(line, "  subject={subject:?}");
     }
-    if let Some(cause) = cause {
-        let _ = write!(line, "  cause: {cause}{}", advice(*cause, legacy, danger_des));
+    if let Some(detail) = &summary.detail {
+        let _ = write!(line, "  detail={detail:?}");
     }
     if events.contains(&Event::SingleDesRead) {
         line.push_str(
             "  WARNING: read single DES (--danger-des); whoever recorded this request can find its challenge",
         );
+    }
+    if let Some(cause) = cause {
+        let _ = write!(line, "  cause: {cause}{}", advice(*cause, legacy, danger_des));
     }
     line
 }
@@ -61,4 +65,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// Writes a line to standard output. A reader that went away is no reason to stop.
 pub(crate) fn print(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// The same to standard error, where `eprintln!` would panic once nobody reads.
+pub(crate) fn complain(line: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! A CA with a SCEP responder, for tests and labs: keys in files, transactions in SQLite, HTTP on axum.
+//! A CA with a SCEP responder, for tests and labs: keys in files, transactions in SQLite, HTTP on hyper.
 //!
 //! ```sh
 //! cargo run --release --example server -- --listen 127.0.0.1:8080 --dir ca --challenge secret123
@@ -12,6 +12,7 @@ mod files;
 mod folder;
 mod http;
 mod log;
+mod names;
 mod store;
 
 use clap::Parser;
@@ -52,8 +53,8 @@ struct Args {
     /// Who speaks SCEP for the CA: itself, an RA with one certificate, or an RA with two.
     #[arg(long, value_enum, default_value_t = Ra::None)]
     ra: Ra,
-    /// Size of RSA keys that are made now, bits.
-    #[arg(long, value_name = "N", default_value_t = 2048)]
+    /// Size of RSA keys that are made now, bits: 2048 to 8192, a multiple of 8.
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = key_bits)]
     key_bits: usize,
     /// Accept SHA-1 and 3DES, and answer in kind.
     #[arg(long)]
@@ -68,7 +69,7 @@ fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            log::complain(format_args!("error: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -76,11 +77,16 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> ca::Result<()> {
     let Args { listen, dir, challenge, hold, ra, key_bits, legacy, danger_des } = args;
-    let challenge = ChallengePassword::new(challenge)?;
+    // without clap, which would show the password in its message
+    let challenge =
+        ChallengePassword::new(challenge).map_err(|_| "--challenge: wants 1 to 8192 bytes, and no NUL")?;
     let options = Options { folder: dir.clone(), challenge, hold, ra, key_bits, legacy, danger_des };
+    let runtime = tokio::runtime::Runtime::new()?;
+    // before the CA is made, for nothing, if the port is taken
+    let listener =
+        runtime.block_on(TcpListener::bind(listen)).map_err(|error| format!("--listen {listen}: {error}"))?;
     let endpoint = Arc::new(Endpoint::open(options)?);
-    tokio::runtime::Runtime::new()?.block_on(async {
-        let listener = TcpListener::bind(listen).await?;
+    runtime.block_on(async {
         let stop = stop_signal()?;
         tokio::spawn(purge(Arc::clone(&endpoint)));
         log::print("for tests and labs: whoever knows the challenge password gets any certificate");
@@ -95,6 +101,14 @@ fn run(args: Args) -> ca::Result<()> {
         log::print("stopped");
         Ok(())
     })
+}
+
+/// What the library makes keys of.
+fn key_bits(text: &str) -> std::result::Result<usize, String> {
+    match text.parse() {
+        Ok(bits @ 2048..=8192) if bits % 8 == 0 => Ok(bits),
+        _ => Err("wants 2048 to 8192, a multiple of 8".into()),
+    }
 }
 
 /// Forgets expired transactions now and then.

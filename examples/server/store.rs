@@ -7,12 +7,19 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use scep::pki_types::UnixTime;
 use scep::server::{Recorded, State, Store, Transaction, TransactionKey, Transition};
 use scep::wire::Certificate;
-use std::fmt;
+#[cfg(unix)]
+use std::fs::{self, OpenOptions};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{fmt, io};
 
-/// `polls` is of this program alone: how often the owner of a held request asked again.
+/// Pending transactions of all owners, and of one: for more there is no room (T49).
+const MAX_PENDING: u32 = 10_000;
+const MAX_PENDING_OF_SIGNER: u32 = 4;
+
+/// Two columns are of this program alone: `polls` says how often the owner of a held request asked again, `pending`
+/// whether it is one.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS transactions (
         endpoint        TEXT    NOT NULL,
@@ -21,10 +28,12 @@ const SCHEMA: &str = "
         revision        INTEGER NOT NULL,
         expires         INTEGER NOT NULL,
         polls           INTEGER NOT NULL DEFAULT 0,
+        pending         INTEGER NOT NULL,
         record          BLOB    NOT NULL,
         PRIMARY KEY (endpoint, transaction_id, signer)
     );
     CREATE INDEX IF NOT EXISTS transactions_expires ON transactions (expires);
+    CREATE INDEX IF NOT EXISTS transactions_pending ON transactions (signer, expires) WHERE pending;
     CREATE TABLE IF NOT EXISTS certificates (
         endpoint        TEXT    NOT NULL,
         transaction_id  BLOB    NOT NULL,
@@ -38,10 +47,15 @@ const SCHEMA: &str = "
 
 const SELECT: &str =
     "SELECT record FROM transactions WHERE endpoint = ?1 AND transaction_id = ?2 AND signer = ?3";
-const INSERT: &str = "INSERT INTO transactions (endpoint, transaction_id, signer, revision, expires, record)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
-const UPDATE: &str = "UPDATE transactions SET revision = ?4, expires = ?5, record = ?6, polls = 0
-    WHERE endpoint = ?1 AND transaction_id = ?2 AND signer = ?3 AND revision = ?7";
+const INSERT: &str =
+    "INSERT INTO transactions (endpoint, transaction_id, signer, revision, expires, pending, record)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
+// polls that are on their way while a request is released count on, and so they find out that it was
+const UPDATE: &str = "UPDATE transactions
+    SET revision = ?4, expires = ?5, pending = ?6, record = ?7, polls = CASE WHEN ?6 THEN 0 ELSE polls END
+    WHERE endpoint = ?1 AND transaction_id = ?2 AND signer = ?3 AND revision = ?8";
+const COUNT_PENDING: &str = "SELECT count(*) FILTER (WHERE signer = ?1), count(*) FROM transactions
+    WHERE pending AND expires > ?2";
 const INSERT_CERTIFICATE: &str =
     "INSERT INTO certificates (endpoint, transaction_id, signer, revision, serial, certificate)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -55,17 +69,25 @@ pub(crate) struct SqliteStore(Mutex<Connection>);
 /// Why the store did not answer.
 #[derive(Debug)]
 pub(crate) enum StoreError {
+    /// The file cannot be made, or not be kept to its owner.
+    File(io::Error),
     /// SQLite says why.
     Sqlite(rusqlite::Error),
     /// A record that the library cannot read.
     Damaged(scep::Error),
+    /// No room for one more pending transaction; known ones go on (T49).
+    Full,
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::File(error) => error.fmt(f),
             Self::Sqlite(error) => write!(f, "SQLite: {error}"),
             Self::Damaged(error) => write!(f, "transaction store: {error}"),
+            Self::Full => {
+                f.write_str("transaction store: too many pending transactions, of all or of one key")
+            }
         }
     }
 }
@@ -79,8 +101,9 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl SqliteStore {
-    /// Opens the file, or makes it.
+    /// Opens the file, or makes it. Only its owner may read it, and what SQLite puts beside it.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        make_private(path).map_err(StoreError::File)?;
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(5))?;
         // with FULL, a commit is on the disk when it returns: a certificate that went out is never forgotten
@@ -117,19 +140,29 @@ impl Store for SqliteStore {
     fn record(&self, transition: &Transition) -> Result<Recorded, StoreError> {
         let (key, to) = (transition.key(), transition.to());
         let (endpoint, id, signer) = columns(key);
-        let (revision, expires, bytes) = (number(to.revision()), seconds(to.expires()), to.to_bytes());
+        let (revision, expires, record) = (number(to.revision()), seconds(to.expires()), to.to_bytes());
+        let pending = matches!(to.state(), State::Pending);
         let mut connection = self.lock();
         // IMMEDIATE: nobody else writes between here and the commit
         let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let changed = match transition.from() {
-            None => sql.execute(INSERT, params![endpoint, id, signer, revision, expires, bytes])?,
-            Some(from) => {
-                sql.execute(UPDATE, params![endpoint, id, signer, revision, expires, bytes, number(from)])?
-            }
+            None => sql.execute(INSERT, params![endpoint, id, signer, revision, expires, pending, record])?,
+            Some(from) => sql.execute(
+                UPDATE,
+                params![endpoint, id, signer, revision, expires, pending, record, number(from)],
+            )?,
         };
         if changed == 0 {
             // dropping `sql` rolls back, and nothing was changed anyway
             return Ok(Recorded::Conflict(select(&sql, key)?));
+        }
+        if pending {
+            let now = seconds(to.created());
+            let (own, all): (u32, u32) =
+                sql.query_row(COUNT_PENDING, params![signer, now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            if own > MAX_PENDING_OF_SIGNER || all > MAX_PENDING {
+                return Err(StoreError::Full);
+            }
         }
         if let State::Issued(chain) = to.state()
             && let Some(leaf) = chain.first()
@@ -140,6 +173,27 @@ impl Store for SqliteStore {
         sql.commit()?;
         Ok(Recorded::Stored)
     }
+}
+
+/// SQLite gives the files beside a database the mode of the database.
+#[cfg(unix)]
+fn make_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    for beside in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(beside);
+        match fs::set_permissions(&name, fs::Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn make_private(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn select(connection: &Connection, key: &TransactionKey) -> Result<Option<Transaction>, StoreError> {
