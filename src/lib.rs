@@ -6,6 +6,7 @@ extern crate alloc;
 
 pub mod crypto;
 pub mod error;
+pub mod inspect;
 pub mod message;
 pub mod transport;
 pub mod wire;

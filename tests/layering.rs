@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! error <- wire <- crypto <- message <- client, server      transport <- client, server
+//!                               ^-- inspect -> transport
 //!                    ^-- crypto::rustcrypto                 client and server never meet
 //! ```
 //!
@@ -22,6 +23,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("rustcrypto", &["crypto", "error", "wire"]),
     ("transport", &["error"]),
     ("message", &["wire", "crypto", "error"]),
+    // It takes the HTTP off a capture, and so needs the text encodings of the transport.
+    ("inspect", &["message", "wire", "crypto", "transport", "error"]),
     ("client", &["message", "wire", "crypto", "transport", "error"]),
     ("server", &["message", "wire", "crypto", "transport", "error"]),
 ];

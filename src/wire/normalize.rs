@@ -75,18 +75,18 @@ fn consumed<'a>(before: &'a [u8], after: &[u8]) -> &'a [u8] {
 
 /// Identifier and length octets in BER. Tag numbers above 30 are refused.
 #[derive(Clone, Copy)]
-pub(super) struct Header {
+pub(crate) struct Header {
     /// The identifier octet.
-    pub(super) tag: u8,
+    pub(crate) tag: u8,
     /// Length of the contents; `None` when indefinite.
-    pub(super) length: Option<usize>,
+    pub(crate) length: Option<usize>,
     /// Whether DER has the length in these octets.
-    pub(super) is_der: bool,
+    pub(crate) is_der: bool,
 }
 
 impl Header {
     /// Takes a header from the front of `input`.
-    pub(super) fn read(input: &mut &[u8]) -> Result<Self, InvalidMessage> {
+    pub(crate) fn read(input: &mut &[u8]) -> Result<Self, InvalidMessage> {
         let (&[tag, first], mut rest) = input.split_first_chunk().ok_or(InvalidMessage::Ber)?;
         if tag & 0x1F == 0x1F {
             return Err(InvalidMessage::Ber);
