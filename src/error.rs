@@ -120,7 +120,6 @@ reasons! {
         KeyMismatch = "signer's key is not the key of the certification request (RFC 8894 section 2.3)",
         Path = "certificate does not chain to the trusted CA certificate (RFC 5280 section 6)",
         Validity = "certificate outside its validity (RFC 5280 section 4.1.2.5)",
-        KeyUsage = "key usage does not allow this (RFC 8894 section 2.1.2)",
     }
 }
 
@@ -192,6 +191,7 @@ reasons! {
         PublicKey = "public key outside the allowed sizes",
         Capabilities = "capability text longer than the limit",
         Path = "certificate path longer than the limit",
+        Signatures = "more signatures to verify than the limit",
         Polls = "polled as often as allowed",
         Crls = "more than one certificate revocation list",
     }
@@ -218,7 +218,6 @@ reasons! {
         Identity = "certificate and role of a server identity do not fit",
         Chain = "issued certificate does not fit what was authorised",
         SubjectText = "text that is not a distinguished name",
-        Clock = "a time is needed here",
     }
 }
 
@@ -362,7 +361,7 @@ impl Error {
             | Self::Unsupported(_)
             | Self::Unavailable(_)
             | Self::RandomFailed
-            | Self::Key(KeyError::Unavailable | KeyError::WrongSignature) => Retry::Same,
+            | Self::Key(KeyError::Unavailable | KeyError::Failed | KeyError::WrongSignature) => Retry::Same,
             Self::UnexpectedStatus(status) => match *status {
                 408 | 429 | 500..=599 => Retry::Same,
                 _ => Retry::Never,

@@ -93,6 +93,7 @@ impl Key {
     fn request(&self, subject: &str) -> Vec<u8> {
         let extensions = ExtensionsBuilder::default()
             .subject_alt_names(&[GeneralName::Dns("dev1.test"), GeneralName::Ip(&[10, 0, 0, 1])])
+            .unwrap()
             .build();
         let info = CertificationRequestInfoDraft {
             subject: name(subject).name(),

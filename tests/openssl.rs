@@ -389,6 +389,7 @@ fn openssl_verifies_our_requests() {
         .key_usage(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT)
         .extended_key_usage(&[Oid::CLIENT_AUTH])
         .subject_alt_names(&[GeneralName::Dns("dev1.example.com"), GeneralName::Ip(&[192, 0, 2, 1])])
+        .unwrap()
         .build();
     for (digest, name) in DIGESTS {
         let scheme = SignatureScheme::RsaPkcs1(digest);

@@ -61,7 +61,9 @@ pub(crate) fn subject_alt_names(value: &[u8]) -> Result<Option<Vec<u8>>, Reason>
     let names = wire::subject_alt_names(value, &Limits::DEFAULT)
         .map_err(|_| "subjectAltName: cannot be read, or too many names")?;
     names.iter().try_for_each(check_general_name)?;
-    let written = ExtensionsBuilder::default().subject_alt_names(&names);
+    let written = ExtensionsBuilder::default()
+        .subject_alt_names(&names)
+        .map_err(|_| "subjectAltName: a name that cannot be written")?;
     Ok((!written.is_empty()).then(|| written.build()))
 }
 
@@ -73,9 +75,11 @@ fn check_general_name(name: &GeneralName<'_>) -> Result<(), Reason> {
         // the library has seen to it that it is 4 or 16 bytes
         GeneralName::Ip(_) => Ok(()),
         GeneralName::DirectoryName(_) => Err("subjectAltName: directoryName is not certified here"),
-        GeneralName::Other { tag: 0x81, .. } => Err("subjectAltName: e-mail address that is not ASCII"),
-        GeneralName::Other { tag: 0x82, .. } => Err("subjectAltName: dNSName that is not ASCII"),
-        GeneralName::Other { tag: 0x86, .. } => Err("subjectAltName: URI that is not ASCII"),
+        GeneralName::Other { tag: 0x81, .. } => {
+            Err("subjectAltName: e-mail address that is not printable ASCII")
+        }
+        GeneralName::Other { tag: 0x82, .. } => Err("subjectAltName: dNSName that is not printable ASCII"),
+        GeneralName::Other { tag: 0x86, .. } => Err("subjectAltName: URI that is not printable ASCII"),
         GeneralName::Other { tag: 0x87, .. } => Err("subjectAltName: IP address of neither 4 nor 16 bytes"),
         _ => {
             Err("subjectAltName: only DNS names, e-mail addresses, URIs and IP addresses are certified here")

@@ -46,7 +46,7 @@ impl NewEnrolment {
             subject,
             public_key: public_key.to_vec(),
             challenge: None,
-            extensions: ExtensionsBuilder::default(),
+            extensions: Ok(ExtensionsBuilder::default()),
         }
     }
 }
@@ -63,7 +63,7 @@ pub struct NewEnrolmentBuilder {
     subject: DistinguishedName,
     public_key: Vec<u8>,
     challenge: Option<ChallengePassword>,
-    extensions: ExtensionsBuilder,
+    extensions: Result<ExtensionsBuilder, Error>,
 }
 
 impl NewEnrolmentBuilder {
@@ -74,26 +74,29 @@ impl NewEnrolmentBuilder {
         self
     }
 
-    /// Subject alternative names to ask for (RFC 5280 section 4.2.1.6).
+    /// Subject alternative names to ask for (RFC 5280 section 4.2.1.6). One that is not what its kind says makes
+    /// [`Self::build`] fail.
     #[must_use]
     pub fn subject_alt_names(mut self, names: &[GeneralName<'_>]) -> Self {
-        self.extensions = self.extensions.subject_alt_names(names);
+        self.extensions = self.extensions.and_then(|extensions| extensions.subject_alt_names(names));
         self
     }
 
     /// Key usage to ask for (RFC 5280 section 4.2.1.3).
     #[must_use]
     pub fn key_usage(mut self, usage: KeyUsage) -> Self {
-        self.extensions = self.extensions.key_usage(usage);
+        self.extensions = self.extensions.map(|extensions| extensions.key_usage(usage));
         self
     }
 
-    /// The finished request. [`ApiMisuse::PublicKey`] when the key is none that SCEP can use.
+    /// The finished request. [`ApiMisuse::PublicKey`] when the key is none that SCEP can use,
+    /// [`ApiMisuse::SubjectText`] for a subject alternative name that cannot be written.
     pub fn build(self) -> Result<NewEnrolment, Error> {
         let Self { subject, public_key, challenge, extensions } = self;
         SubjectPublicKeyInfo::parse(&public_key)
             .and_then(|key| key.rsa())
             .map_err(|_| ApiMisuse::PublicKey)?;
+        let extensions = extensions?;
         let extensions = if extensions.is_empty() { Vec::new() } else { extensions.build() };
         Ok(NewEnrolment { subject, public_key, challenge, extensions })
     }
@@ -246,8 +249,8 @@ pub(super) fn signed(
         Signing::Csr { setup, job } => {
             job.check(setup.config.provider, &signature)?;
             let csr = certificate::assemble(job.message(), job.scheme(), signature.as_bytes());
-            let job = certificate_job(setup)?;
             let csr = Arc::new(Zeroizing::new(csr));
+            let job = certificate_job(setup)?;
             Ok(Step::Sign(Sign(Box::new(Signing::Certificate { setup: Arc::clone(setup), csr, job }))))
         }
         Signing::Certificate { setup, csr, job } => {

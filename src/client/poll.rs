@@ -4,8 +4,8 @@ use super::config::ClientConfig;
 use super::enrol::Enrolment;
 use super::step::{Failed, Step};
 use super::trust::TrustedCa;
-use crate::crypto::{Rng, random};
-use crate::error::{Error, InvalidMessage, Limit};
+use crate::crypto::Rng;
+use crate::error::{ApiMisuse, Error, InvalidMessage, Limit};
 use crate::message::codec::{Decoder, Encoder};
 use crate::transport::ScepUrl;
 use crate::wire::attributes::{MessageType, TransactionId};
@@ -29,19 +29,35 @@ pub struct Wait {
 }
 
 const MAGIC: [u8; 4] = *b"SCW1";
-/// More than any sane state: 16 certificates of 8 KiB.
+/// More than any sane state.
 const MAX_SAVED: usize = 128 << 10;
+const MAX_CERTIFICATES: usize = 64;
+
+/// How long to wait before the poll that comes after `polls` others: twice as long each time.
+fn interval(config: &ClientConfig, polls: u32) -> Duration {
+    let factor = 1_u32.checked_shl(polls).unwrap_or(u32::MAX);
+    config.poll_interval.saturating_mul(factor).min(config.poll_interval_max)
+}
 
 impl Wait {
-    pub(super) fn new(enrolment: Enrolment, polls: u32, rng: &mut Rng<'_>) -> Result<Self, Error> {
-        let config = &enrolment.config;
-        let factor = 1_u32.checked_shl(polls).unwrap_or(u32::MAX);
-        let nominal = config.poll_interval.saturating_mul(factor).min(config.poll_interval_max);
-        // up to an eighth more, so that a fleet that started together does not poll together
-        let [jitter] = random::random_array::<1>(rng)?;
-        let jitter = nominal.saturating_mul(u32::from(jitter)) / 2048;
-        let after = nominal.saturating_add(jitter);
-        Ok(Self { enrolment, polls, after })
+    /// `jitter` shortens the interval by up to an eighth, so that a fleet that started together does not poll together.
+    pub(super) fn new(enrolment: Enrolment, polls: u32, jitter: u8, retry_after: Option<u32>) -> Self {
+        let nominal = interval(&enrolment.config, polls);
+        let spread = nominal.saturating_sub(nominal.saturating_mul(u32::from(jitter)) / 2048);
+        let asked = Duration::from_secs(retry_after.unwrap_or_default().into());
+        let after = spread.max(asked.min(enrolment.config.poll_interval_max));
+        Self { enrolment, polls, after }
+    }
+
+    /// The same request with newer certificates of the same CA, for example after its RA got a new one:
+    /// [`Client::fetch_ca`](super::Client::fetch_ca) gets them. [`ApiMisuse::NoAnchor`] when it trusts other anchors.
+    pub fn with_ca(mut self, ca: TrustedCa) -> Result<Self, Box<Failed<Self>>> {
+        if self.enrolment.ca.anchors() != ca.anchors() {
+            let error = ApiMisuse::NoAnchor.into();
+            return Err(Box::new(Failed { error, retry: Some(self), retry_after: None }));
+        }
+        self.enrolment.ca = ca;
+        Ok(self)
     }
 
     /// How long to wait before the next poll.
@@ -88,17 +104,28 @@ impl Wait {
         encoder.bytes(transaction_id.as_bytes());
         encoder.bytes(subject);
         encoder.bytes(certificate);
-        encoder.list(ca.anchors());
+        // the anchors come first
         encoder.list(ca.certificates());
+        encoder.number(u64::try_from(ca.anchors().len()).unwrap_or(u64::MAX));
         encoder.bytes(ca.capabilities().to_text().as_bytes());
         encoder.number(self.polls.into());
-        encoder.finish_with_checksum(config.provider)
+        if ca.certificates().len() > MAX_CERTIFICATES {
+            return Err(Limit::Certificates.into());
+        }
+        let saved = encoder.finish_with_checksum(config.provider)?;
+        if saved.len() > MAX_SAVED { Err(Limit::Message.into()) } else { Ok(saved) }
     }
 
-    /// Asks the CA how the request stands (CertPoll). The step comes back when the random generator failed.
+    /// Asks the CA how the request stands (CertPoll). The step comes back when the random generator failed, and with
+    /// [`Limit::Polls`] when it was asked as often as configured.
     pub fn poll(self, rng: &mut Rng<'_>) -> Result<Step, Box<Failed<Self>>> {
         if self.polls >= self.enrolment.config.polls_max {
-            return Err(Failed::new(Limit::Polls.into(), self));
+            // given back, to be saved: a client with more patience may go on
+            return Err(Box::new(Failed {
+                error: Limit::Polls.into(),
+                retry: Some(self),
+                retry_after: None,
+            }));
         }
         let polls = self.polls.saturating_add(1);
         let content = match names(&self.enrolment) {
@@ -135,21 +162,17 @@ pub(super) fn resume(config: Arc<ClientConfig>, saved: &[u8]) -> Result<Wait, Er
     let transaction_id = TransactionId::new(decoder.bytes()?).map_err(|_| DAMAGED)?;
     let subject = decoder.bytes()?.to_vec();
     let certificate = CertificateDer::from(decoder.bytes()?).into_owned();
-    let most = config.limits.certificates.saturating_add(1);
-    let anchors = certificates(&mut decoder, most)?;
-    let others = certificates(&mut decoder, most)?;
+    let list = decoder.list(MAX_CERTIFICATES)?;
+    let list: Vec<_> = list.into_iter().map(|der| CertificateDer::from(der).into_owned()).collect();
+    let anchors = usize::try_from(decoder.number()?).map_err(|_| DAMAGED)?;
+    let (anchors, others) = list.split_at_checked(anchors).ok_or(DAMAGED)?;
     let capabilities = Capabilities::parse(decoder.bytes()?, &config.limits).map_err(|_| DAMAGED)?;
     let polls = u32::try_from(decoder.number()?).map_err(|_| DAMAGED)?;
     decoder.finish()?;
     Certificate::parse(&certificate).map_err(|_| DAMAGED)?;
-    // dates were checked when the CA was trusted; the next reply is checked with the time of then
-    let ca = TrustedCa::new(&config, &anchors, &others, capabilities, None)?;
-    let after = config.poll_interval;
+    // dates were checked when the CA was trusted; those of the next reply's signer are checked with the time of then
+    let ca = TrustedCa::new(&config, anchors, others, capabilities, None)?;
+    let after = interval(&config, polls);
     let enrolment = Enrolment { config, url, ca, transaction_id, subject, certificate };
     Ok(Wait { enrolment, polls, after })
-}
-
-fn certificates(decoder: &mut Decoder<'_>, most: usize) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let list = decoder.list(most)?;
-    Ok(list.into_iter().map(|der| CertificateDer::from(der).into_owned()).collect())
 }

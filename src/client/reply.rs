@@ -3,7 +3,7 @@
 use super::enrol::Enrolment;
 use super::poll::Wait;
 use super::step::{Decrypt, Done, Failed, Issued, Stage, Step, Transmit, UntrustedText};
-use crate::crypto::{KeyError, Provider, Rng, Unwrapped};
+use crate::crypto::{KeyError, Provider, Rng, Unwrapped, random};
 use crate::error::{BadEnvelope, Error, FailInfo, InvalidMessage, PeerMisbehaved};
 use crate::message::{Correlation, Envelope, OpenPolicy, Opened, Unverified};
 use crate::transport::{self, HttpRequest, HttpResponse, Operation};
@@ -52,24 +52,41 @@ impl InFlight {
 pub(super) enum Verdict {
     Success(Envelope),
     Failure(FailInfo, Option<UntrustedText>),
-    Pending,
+    /// With a byte that spreads the next polls of a fleet, and the seconds that the server asks to wait.
+    Pending(u8, Option<u32>),
 }
 
 /// Verifies a reply: signed by one of the CA's certificates, to this request, and well formed. Before that holds it
 /// counts as no reply.
-pub(super) fn read(flight: &InFlight, response: HttpResponse, rng: &mut Rng<'_>) -> Result<Verdict, Error> {
+pub(super) fn read(
+    flight: &InFlight,
+    response: HttpResponse,
+    now: Option<UnixTime>,
+    rng: &mut Rng<'_>,
+) -> Result<Verdict, Error> {
     let config = &flight.enrolment.config;
+    let ca = &flight.enrolment.ca;
+    let retry_after = response.retry_after;
     transport::check_response(&response, Operation::PkiOperation, config.limits.response)?;
     let message = Unverified::parse(response.body, &config.limits)?;
-    let reply = message.verify_by(config.provider, &flight.enrolment.ca.signers(config))?;
+    let reply = message.verify_by(config.provider, &ca.signers(config))?;
+    if now.is_some() {
+        // R-2.2-9: it was valid when the CA was trusted, which may be long ago
+        ca.check(config, &Certificate::parse(reply.signer())?, &[], now)?;
+    }
     flight.expected.check(&reply)?;
     let attributes = reply.attributes()?;
     match attributes.pki_status()? {
-        PkiStatus::Pending => Ok(Verdict::Pending),
+        PkiStatus::Pending => {
+            let [jitter] = random::random_array::<1>(rng)?;
+            Ok(Verdict::Pending(jitter, retry_after))
+        }
         PkiStatus::Failure => {
             // R-3.2.1.4-2: an unknown failInfo is an error, and so is none
             let fail_info = attributes.fail_info()?.ok_or(InvalidMessage::FailInfo)?;
-            Ok(Verdict::Failure(fail_info, attributes.fail_info_text()?.map(UntrustedText::new)))
+            // for people: whatever is wrong with it decides nothing (R-3.2.1.4-3)
+            let text = attributes.fail_info_text().ok().flatten();
+            Ok(Verdict::Failure(fail_info, text.map(UntrustedText::new)))
         }
         PkiStatus::Success => {
             let policy = OpenPolicy {
@@ -89,15 +106,14 @@ pub(super) fn proceed(
     verdict: Verdict,
     request: HttpRequest,
     now: Option<UnixTime>,
-    rng: &mut Rng<'_>,
-) -> Result<Step, Box<Failed<Transmit>>> {
+) -> Step {
     match verdict {
         Verdict::Success(envelope) => {
-            Ok(Step::Decrypt(Decrypt(Box::new(Sealed { flight, envelope, request, now }))))
+            Step::Decrypt(Decrypt(Box::new(Sealed { flight, envelope, request, now })))
         }
-        Verdict::Failure(fail_info, text) => Ok(Step::Done(Done::Refused { fail_info, text })),
-        Verdict::Pending => {
-            Ok(Step::Wait(Wait::new(flight.enrolment, flight.polls, rng).map_err(Failed::dead)?))
+        Verdict::Failure(fail_info, text) => Step::Done(Done::Refused { fail_info, text }),
+        Verdict::Pending(jitter, retry_after) => {
+            Step::Wait(Wait::new(flight.enrolment, flight.polls, jitter, retry_after))
         }
     }
 }
@@ -118,11 +134,19 @@ pub(super) fn open(
 ) -> Result<Step, Box<Failed<Transmit>>> {
     let Sealed { flight, envelope, request, now } = sealed;
     let opened = unwrapped.map_err(Error::from).and_then(|unwrapped| envelope.open(&unwrapped));
-    match opened.and_then(|opened| issued(&flight.enrolment, &opened, now)) {
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            return Err(Failed::new(error, Transmit { request, stage: Stage::Reply(Box::new(flight)) }));
+        }
+    };
+    match issued(&flight.enrolment, &opened, now) {
         Ok((certificate, others)) => {
             let ca = flight.enrolment.ca;
             Ok(Step::Done(Done::Issued(Issued { certificate, others, ca, checked_time: now.is_some() })))
         }
+        // the CA signed this answer, and would give it again
+        Err(error @ Error::BadSignature(_)) => Err(Failed::dead(error)),
         Err(error) => Err(Failed::new(error, Transmit { request, stage: Stage::Reply(Box::new(flight)) })),
     }
 }
@@ -138,19 +162,21 @@ fn issued(
     let content = normalize(opened.content()?, &config.limits).map_err(|_| BadEnvelope::Content)?;
     let certs_only = CertsOnly::parse(&content, &config.limits)?;
     let own = Certificate::parse(&enrolment.certificate)?;
-    let mut certificate: Option<CertificateDer<'static>> = None;
-    let mut others = Vec::new();
-    for der in certs_only.certificates().iter() {
-        let owned = CertificateDer::from(der).into_owned();
-        let ours = Certificate::parse(der)
-            .is_ok_and(|certificate| certificate.public_key().same_key(&own.public_key()));
-        if ours && certificate.is_none() { certificate = Some(owned) } else { others.push(owned) }
-    }
-    let certificate = certificate.ok_or(PeerMisbehaved::NoCertificate)?;
-    let leaf = Certificate::parse(&certificate)?;
-    if leaf.is_ca() {
-        return Err(PeerMisbehaved::CertificateAuthority.into());
-    }
-    enrolment.ca.check(config, &leaf, &others, now)?;
+    let mut others: Vec<CertificateDer<'static>> =
+        certs_only.certificates().iter().map(|der| CertificateDer::from(der).into_owned()).collect();
+    // others for our key may be there too: our self-signed one, an earlier one (R-3.3.2.1-2)
+    let mut refused = Error::from(PeerMisbehaved::NoCertificate);
+    let found = others.iter().position(|der| {
+        let Ok(leaf) = Certificate::parse(der) else { return false };
+        if !leaf.public_key().same_key(&own.public_key()) {
+            return false;
+        }
+        let checked = match leaf.is_ca() {
+            true => Err(PeerMisbehaved::CertificateAuthority.into()),
+            false => enrolment.ca.check(config, &leaf, &others, now),
+        };
+        checked.map_err(|error| refused = error).is_ok()
+    });
+    let certificate = others.remove(found.ok_or(refused)?);
     Ok((certificate, others))
 }

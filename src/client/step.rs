@@ -216,8 +216,8 @@ impl Transmit {
                     Err(Failed::new(error, Self { request, stage }))
                 }
             },
-            Stage::Reply(flight) => match reply::read(&flight, response, rng) {
-                Ok(outcome) => reply::proceed(*flight, outcome, request, now, rng),
+            Stage::Reply(flight) => match reply::read(&flight, response, now, rng) {
+                Ok(verdict) => Ok(reply::proceed(*flight, verdict, request, now)),
                 Err(error) => Err(Failed::new(error, Self { request, stage: Stage::Reply(flight) })),
             },
         }

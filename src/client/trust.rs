@@ -6,7 +6,7 @@ use super::enrol;
 use super::step::{Done, Failed, Step};
 use crate::crypto::Provider;
 use crate::error::{ApiMisuse, Error, PeerMisbehaved};
-use crate::message::{PathContext, check_path};
+use crate::message::{PathContext, check_path, check_path_within};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::certificate::Certificate;
 use crate::wire::extension::KeyUsage;
@@ -79,7 +79,8 @@ impl Trust {
             TrustedCa::new(&self.plan.config, anchors, &self.certificates, self.capabilities, self.now);
         let ca = match made {
             Ok(ca) => ca,
-            Err(error) => return Err(Failed::new(error, self)),
+            // nothing is lost: the caller may pin another certificate
+            Err(error) => return Err(Box::new(Failed { error, retry: Some(self), retry_after: None })),
         };
         let Self { plan, now, .. } = self;
         let Plan { config, url, goal } = *plan;
@@ -129,10 +130,12 @@ impl TrustedCa {
             return Err(ApiMisuse::NoAnchor.into());
         }
         let context = path_context(config.provider, &config.limits, anchors, others, now);
+        let mut budget = config.limits.signatures.saturating_add(config.limits.certificates);
         let mut chained: Vec<CertificateDer<'static>> = Vec::new();
         let mut refused = None;
         for der in anchors.iter().chain(others) {
-            let checked = Certificate::parse(der).and_then(|own| check_path(&own, &context));
+            let checked =
+                Certificate::parse(der).and_then(|own| check_path_within(&own, &context, &mut budget));
             match checked {
                 Ok(()) if chained.contains(der) => {}
                 Ok(()) => chained.push(der.clone()),
@@ -144,11 +147,15 @@ impl TrustedCa {
         let is_ca = |own: &Certificate<'_>| own.is_ca() || is_one_of(own, anchors);
         let recipient = recipient(&parsed, is_ca, config);
         let recipient = recipient.ok_or(refused.unwrap_or(ApiMisuse::Recipient.into()))?;
-        let issuer = parsed.iter().filter(|own| is_ca(own)).min_by_key(|own| issues_any(own, &parsed, true));
+        // the CA above the recipient, or else the one at the bottom
+        let named = |own: &Certificate<'_>| !is_ca(&recipient) && recipient.issuer().matches(&own.subject());
+        let issuer = parsed.iter().filter(|own| is_ca(own));
+        let issuer = issuer.min_by_key(|own| (!named(own), issues_any(own, &parsed, true)));
         let issuer = issuer.ok_or(ApiMisuse::NoAnchor)?;
         let [recipient, issuer] =
             [recipient.as_der(), issuer.as_der()].map(|der| CertificateDer::from(der).into_owned());
-        Ok(Self { anchors: anchors.to_vec(), chained, recipient, issuer, capabilities })
+        let anchors = anchors.iter().filter(|anchor| chained.contains(anchor)).cloned().collect();
+        Ok(Self { anchors, chained, recipient, issuer, capabilities })
     }
 
     /// The certificates trusted as they stand.

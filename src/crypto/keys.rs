@@ -158,7 +158,7 @@ impl Signature {
 }
 
 /// A content key to be unwrapped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct DecryptJob {
     encrypted_key: Vec<u8>,
     transport: KeyTransport,
@@ -195,6 +195,13 @@ impl DecryptJob {
     /// Whose key is wanted.
     pub fn recipient(&self) -> &Recipient {
         &self.recipient
+    }
+}
+
+impl fmt::Debug for DecryptJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("DecryptJob");
+        shown.field("transport", &self.transport).field("recipient", &self.recipient).finish_non_exhaustive()
     }
 }
 

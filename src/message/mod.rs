@@ -16,5 +16,7 @@ mod seal;
 
 pub use correlate::Correlation;
 pub use open::{Envelope, OpenPolicy, Opened, Unverified, Verified};
+#[cfg(feature = "client")]
+pub(crate) use path::check_path_within;
 pub use path::{PathContext, check_path};
 pub use seal::{Draft, Fields, envelope};

@@ -26,34 +26,50 @@ pub struct PathContext<'a> {
 }
 
 /// Checks that `leaf` is an anchor or chains to one. What is not found or does not verify is
-/// [`BadSignature::Path`], dates are [`BadSignature::Validity`].
+/// [`BadSignature::Path`], dates are [`BadSignature::Validity`], and [`Limit::Signatures`] says that more than
+/// [`Limits::signatures`] would have to be verified.
 pub fn check_path(leaf: &Certificate<'_>, context: &PathContext<'_>) -> Result<(), Error> {
     let mut budget = context.limits.signatures;
+    check_path_within(leaf, context, &mut budget)
+}
+
+/// The same with a budget that several paths share: how many more signatures may be verified.
+pub(crate) fn check_path_within(
+    leaf: &Certificate<'_>,
+    context: &PathContext<'_>,
+    budget: &mut usize,
+) -> Result<(), Error> {
     let mut below: Vec<&[u8]> = Vec::new();
     let mut current = *leaf;
+    check_dates(&current, context.now)?;
     loop {
-        check_dates(&current, context.now)?;
         if context.anchors.iter().any(|anchor| anchor.as_ref() == current.as_der()) {
             return Ok(());
         }
         if below.len() >= context.limits.path {
             return Err(Limit::Path.into());
         }
-        for anchor in context.anchors.iter().filter_map(|der| Certificate::parse(der).ok()) {
-            if issued(&current, &anchor, context.provider, &mut budget)? {
-                return check_dates(&anchor, context.now);
-            }
-        }
         below.push(current.as_der());
+        // an issuer that has expired may have been renewed, so it does not end the search
+        let mut expired = false;
         let mut next = None;
-        for issuer in context.intermediates.iter().filter_map(|der| Certificate::parse(der).ok()) {
-            let usable = may_issue(&issuer, below.len()) && !below.contains(&issuer.as_der());
-            if usable && issued(&current, &issuer, context.provider, &mut budget)? {
+        let anchors = context.anchors.iter().map(|der| (der, true));
+        let intermediates = context.intermediates.iter().map(|der| (der, false));
+        for (der, is_anchor) in anchors.chain(intermediates) {
+            let Ok(issuer) = Certificate::parse(der) else { continue };
+            let usable = is_anchor || (may_issue(&issuer, below.len()) && !below.contains(&issuer.as_der()));
+            if !usable || !current.issuer().matches(&issuer.subject()) {
+                continue;
+            }
+            if check_dates(&issuer, context.now).is_err() {
+                expired = true;
+            } else if issued(&current, &issuer, context, budget)? {
                 next = Some(issuer);
                 break;
             }
         }
-        current = next.ok_or(BadSignature::Path)?;
+        let nothing = if expired { BadSignature::Validity } else { BadSignature::Path };
+        current = next.ok_or(nothing)?;
     }
 }
 
@@ -61,16 +77,15 @@ pub fn check_path(leaf: &Certificate<'_>, context: &PathContext<'_>) -> Result<(
 fn issued(
     subject: &Certificate<'_>,
     issuer: &Certificate<'_>,
-    provider: &Provider,
+    context: &PathContext<'_>,
     budget: &mut usize,
 ) -> Result<bool, Error> {
-    if !subject.issuer().matches(&issuer.subject()) {
-        return Ok(false);
-    }
-    *budget = budget.checked_sub(1).ok_or(Limit::Path)?;
     let scheme = SignatureScheme::from_identifier(&subject.signature_algorithm())?;
-    let verifier = provider.verifier(scheme)?;
-    Ok(verifier.verify(&issuer.public_key(), &[subject.tbs()], subject.signature()).is_ok())
+    let verifier = context.provider.verifier(scheme)?;
+    let key = issuer.public_key();
+    key.rsa()?.check(context.limits)?;
+    *budget = budget.checked_sub(1).ok_or(Limit::Signatures)?;
+    Ok(verifier.verify(&key, &[subject.tbs()], subject.signature()).is_ok())
 }
 
 /// Whether a certificate that is not an anchor may issue others; `below` is how many lie under it.
@@ -141,7 +156,33 @@ mod tests {
         let mut limits = Limits { signatures: 3, ..Limits::DEFAULT };
         assert_eq!(check(&strangers, &limits, None), Err(BadSignature::Path.into()));
         limits.signatures = 2;
-        assert_eq!(check(&strangers, &limits, None), Err(Limit::Path.into()));
+        assert_eq!(check(&strangers, &limits, None), Err(Limit::Signatures.into()));
+    }
+
+    // an anchor that was renewed with the same key: neither order hides the valid one
+    #[test]
+    fn an_expired_anchor_does_not_hide_a_valid_one() {
+        let now = Some(at(1500));
+        let expired = {
+            let mut der = self_signed(RSA_2048_PKCS8, 2).to_vec();
+            // the year of notAfter, 1970: the signature of an anchor is not looked at
+            let at = der.windows(5).rposition(|window| window == b"70010").unwrap();
+            der[at..at + 2].copy_from_slice(b"69");
+            CertificateDer::from(der)
+        };
+        let valid = self_signed(RSA_2048_PKCS8, 3);
+        for anchors in [[expired.clone(), valid.clone()], [valid, expired.clone()]] {
+            assert_eq!(check(&anchors, &Limits::DEFAULT, now), Ok(()));
+        }
+        assert_eq!(check(&[expired], &Limits::DEFAULT, now), Err(BadSignature::Validity.into()));
+    }
+
+    // T41: bounds on keys hold for paths
+    #[test]
+    fn an_issuer_with_a_key_out_of_bounds_is_refused_before_any_arithmetic() {
+        let issuer = [self_signed(RSA_2048_PKCS8, 2)];
+        let limits = Limits { rsa_min_bits: 3072, signatures: 0, ..Limits::DEFAULT };
+        assert_eq!(check(&issuer, &limits, None), Err(Limit::PublicKey.into()));
     }
 
     // R-2.2-9, T53: the first and the last second count as inside

@@ -9,6 +9,7 @@ use crate::wire::enveloped_data::EnvelopedDataDraft;
 use crate::wire::signed_data::SignedDataDraft;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use zeroize::Zeroizing;
 
@@ -72,7 +73,6 @@ pub struct Fields {
 }
 
 /// A message that lacks nothing but its signature.
-#[derive(Debug)]
 pub struct Draft {
     content: Vec<u8>,
     certificate: CertificateDer<'static>,
@@ -127,6 +127,12 @@ impl Draft {
             signature: signature.as_bytes(),
         }
         .encode())
+    }
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Draft({} bytes, {:?})", self.content.len(), self.job)
     }
 }
 

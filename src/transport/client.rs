@@ -32,6 +32,8 @@ pub fn post(url: &ScepUrl, body: Vec<u8>) -> HttpRequest {
 
 /// A pkiMessage by GET (RFC 8894 section 4.1), for a CA that does not announce POSTPKIOperation: `body` goes into the
 /// `message` parameter as base64 (RFC 4648 section 4) with `+`, `/` and `=` escaped, without line breaks.
+///
+/// For programs that make their own exchanges, and for tests of servers: the client of this crate always posts.
 pub fn get_pki_operation(url: &ScepUrl, body: &[u8]) -> HttpRequest {
     get(url, Operation::PkiOperation, Some(&base64_encode(body)))
 }

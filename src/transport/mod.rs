@@ -109,8 +109,8 @@ impl fmt::Display for Operation {
     }
 }
 
-/// An HTTP request, without the headers that SCEP does not use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An HTTP request, without the headers that SCEP does not use. `Debug` shows the length of the body, not its bytes.
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
     /// GET, POST, or anything else.
     pub method: Method,
@@ -130,8 +130,8 @@ impl HttpRequest {
     }
 }
 
-/// An HTTP response, without the headers that SCEP does not use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An HTTP response, without the headers that SCEP does not use. `Debug` shows the length of the body, not its bytes.
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpResponse {
     /// Status code; 200 also for a CertRep that refuses (RFC 8894 section 4.3.1).
     pub status: u16,
@@ -190,10 +190,42 @@ impl HttpResponse {
     }
 }
 
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("target", &self.target)
+            .field("content_type", &self.content_type)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish()
+    }
+}
+
+impl fmt::Debug for HttpResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpResponse")
+            .field("status", &self.status)
+            .field("content_type", &self.content_type)
+            .field("retry_after", &self.retry_after)
+            .field("allow", &self.allow)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
+    use alloc::{format, vec};
+
+    #[test]
+    fn debug_output_holds_the_length_of_a_body_and_not_its_bytes() {
+        let request = format!("{:?}", HttpRequest::new("POST", "/scep", vec![0xAB; 12]));
+        let response = format!("{:?}", HttpResponse::ok(PKI_MESSAGE, vec![0xAB; 12]));
+        for text in [request, response] {
+            assert!(text.contains("12 bytes") && !text.contains("171"), "{text}");
+        }
+    }
 
     #[test]
     fn operation_names_are_exact() {

@@ -67,7 +67,8 @@ pub fn base64_encode(bytes: &[u8]) -> String {
 /// Reads base64 as clients send it in a query, after [`percent_decode`].
 ///
 /// Both alphabets of RFC 4648 (sections 4 and 5) are read, padding may be missing, line breaks and tabs are skipped,
-/// and a space stands for `+`, because a form decoder on the way turned it into one.
+/// and a space stands for `+`, because a form decoder on the way turned it into one. After padding no digit can come,
+/// so there a space, and a `+` that some encoders make of one, is skipped too.
 ///
 /// # Errors
 /// [`InvalidMessage::Base64`]: another character, characters after the padding, more padding than fits, or a last
@@ -79,6 +80,7 @@ pub fn base64_decode(text: &[u8]) -> Result<Vec<u8>, Error> {
     for &byte in text {
         match byte {
             b'\r' | b'\n' | b'\t' => {}
+            b' ' | b'+' if padding > 0 => {}
             b'=' if padding < 2 => padding += 1,
             _ if padding > 0 => return Err(InvalidMessage::Base64.into()),
             _ => {
@@ -108,7 +110,8 @@ pub fn base64_decode(text: &[u8]) -> Result<Vec<u8>, Error> {
 
 /// How many bytes [`base64_decode`] makes of `text`, if it is base64 at all.
 pub(super) fn base64_decoded_len(text: &[u8]) -> usize {
-    let symbols = text.iter().filter(|byte| base64_value(**byte).is_some()).count();
+    let symbols = text.iter().take_while(|byte| **byte != b'=');
+    let symbols = symbols.filter(|byte| base64_value(**byte).is_some()).count();
     (symbols / 4).saturating_mul(3).saturating_add(symbols % 4 * 3 / 4)
 }
 
@@ -210,6 +213,9 @@ mod tests {
             " / / w==",             // a form decoder was there (iOS 11)
             "+/+/\n+w==\n",         // sscep, strongSwan, Cisco
             "\r\n+/\r\n+/+\tw=\n=", // anywhere
+            "+/+/+w== ",            // white space at the end,
+            "+/+/+w==++",           // as a form encoder writes it
+            "+/+/+w= =",
         ] {
             assert_eq!(base64_decode(text.as_bytes()).unwrap(), [0xfb, 0xff, 0xbf, 0xfb], "{text}");
             assert_eq!(base64_decoded_len(text.as_bytes()), 4, "{text}");
@@ -221,7 +227,7 @@ mod tests {
         // E4
         for text in [
             "A", "AAAAA", "AA===", "AAA==", "AAAA=", "AA==AA==", "=", "====", "AA=A", "AB==", "AAB=", "AA,A",
-            "AA\0A", "AA%A", "AA.A", "AA\u{b}A", "AAé", "==AA", "AA= =",
+            "AA\0A", "AA%A", "AA.A", "AA\u{b}A", "AAé", "==AA", "AA= = =", "AA== A", "AA+==",
         ] {
             assert_eq!(base64_decode(text.as_bytes()), Err(BASE64), "{text:?}");
         }

@@ -26,7 +26,7 @@ pub struct Call {
 /// Strict where two readers could differ: names are exact, a repeated `operation` or `message` is refused, GET takes
 /// nothing from the body and POST nothing from the `message` parameter. Lenient where deployed clients are: any path,
 /// unknown parameters, parameters in any order, base64 as [`base64_decode`] reads it, any Content-Type; on POST the
-/// operation may be missing or unknown, because only PKIOperation is possible there (section 4.3).
+/// operation may be missing, unknown or unreadable, because only PKIOperation is possible there (section 4.3).
 ///
 /// # Errors
 /// [`Error::http_status`] is the status to answer with; with 405 the `Allow` header is [`allowed_methods`].
@@ -45,9 +45,12 @@ pub fn parse_request(request: HttpRequest, url_limit: usize, message_limit: usiz
         return Err(Limit::Message.into());
     }
     let parameters = Parameters::read(&request.target)?;
-    let operation = parameters.operation.map(percent_decode).transpose()?;
-    let operation = operation.as_deref().and_then(Operation::from_name);
     let get = request.method == Method::Get;
+    let operation = match parameters.operation.map(percent_decode).transpose() {
+        Err(error) if get => return Err(error),
+        // On POST one that cannot be read is as good as an unknown one.
+        operation => operation.ok().flatten().as_deref().and_then(Operation::from_name),
+    };
     let (operation, message) = match (get, operation) {
         (true, None) => return Err(InvalidMessage::Operation.into()),
         (true, Some(operation)) => {
@@ -195,6 +198,8 @@ mod tests {
                 "/scep?operation=PKIOperation&message=AAAA", // T58: the body alone counts
                 "/scep?operation=PKIOperation&message=%zz",
                 "/scep?operation=pkioperation",
+                "/scep?operation=%zz",
+                "/scep?operation=PKIOperation%",
                 "/scep?operation=",
                 "/scep?",
                 "/scep",

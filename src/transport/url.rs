@@ -76,6 +76,10 @@ impl ScepUrl {
     }
 
     /// Host name or address as written; an IPv6 address is in brackets.
+    ///
+    /// For a list of allowed hosts, compare without regard to letter case and to a dot at the end. To keep out internal
+    /// addresses, look at the address that is connected to, not at this text: a name may resolve to any address, and
+    /// many resolvers take `127.1` or `0x7f000001` for one.
     pub fn host(&self) -> &str {
         self.text.get(self.host_start..self.host_end).unwrap_or_default()
     }

@@ -8,7 +8,7 @@ use super::oid::Oid;
 use super::public_key::{SubjectPublicKeyInfo, write_unsigned};
 use super::selector::IssuerAndSerialNumber;
 use super::tlv::{self, Reader, Tlv, Writer};
-use crate::error::{Error, InvalidMessage};
+use crate::error::{Error, InvalidMessage, Limit};
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -45,6 +45,7 @@ use rustls_pki_types::UnixTime;
 pub struct Certificate<'a> {
     raw: &'a [u8],
     tbs: &'a [u8],
+    is_version_3: bool,
     serial: &'a [u8],
     issuer: Name<'a>,
     not_before: Tlv<'a>,
@@ -74,7 +75,7 @@ impl<'a> Certificate<'a> {
         certificate.finish()?;
 
         let mut fields = tbs.reader()?;
-        fields.optional(tlv::context(0))?;
+        let version = fields.optional(tlv::context(0))?;
         let serial = fields.expect(tlv::INTEGER)?.value;
         let signed_algorithm = AlgorithmIdentifier::read(&mut fields)?;
         if signed_algorithm.oid != signature_algorithm.oid {
@@ -93,6 +94,7 @@ impl<'a> Certificate<'a> {
         Ok(Self {
             raw: der,
             tbs: tbs.raw,
+            is_version_3: version.is_some_and(|version| version.value == [tlv::INTEGER, 1, 2]),
             serial,
             issuer,
             not_before,
@@ -150,7 +152,7 @@ impl<'a> Certificate<'a> {
         self.signature_algorithm
     }
 
-    /// The signature: contents of the BIT STRING, without the octet that counts unused bits.
+    /// The signature: contents of the BIT STRING, without the octet that counts unused bits. Its length is unchecked.
     pub fn signature(&self) -> &'a [u8] {
         self.signature
     }
@@ -174,7 +176,7 @@ impl<'a> Certificate<'a> {
     }
 
     /// What the key is for (RFC 5280 section 4.2.1.12). `None` without that extension, which says nothing. An extension
-    /// that cannot be read allows nothing: an empty list.
+    /// that cannot be read, or has more purposes than [`Limits::DEFAULT`] has extensions, allows nothing: an empty list.
     ///
     /// ```text
     /// ExtKeyUsageSyntax ::= SEQUENCE SIZE (1..MAX) OF KeyPurposeId -- OBJECT IDENTIFIER
@@ -186,11 +188,19 @@ impl<'a> Certificate<'a> {
             Err(_) => return Some(Vec::new()),
         };
         let read = || -> Result<Vec<Oid<'a>>, Error> {
-            let list = Tlv::parse(extension.value)?;
-            let mut reader = Reader::new(list.value)?;
+            let mut outer = Reader::new(extension.value)?;
+            let mut reader = outer.enter(tlv::SEQUENCE)?;
+            outer.finish()?;
             let mut purposes = Vec::new();
             while !reader.is_empty() {
-                purposes.push(Oid::new(reader.expect(tlv::OBJECT_IDENTIFIER)?.value));
+                let purpose = reader.expect(tlv::OBJECT_IDENTIFIER)?.value;
+                if purpose.is_empty() {
+                    return Err(InvalidMessage::Der.into());
+                }
+                if purposes.len() >= Limits::DEFAULT.extensions {
+                    return Err(Limit::Extensions.into());
+                }
+                purposes.push(Oid::new(purpose));
             }
             Ok(purposes)
         };
@@ -198,7 +208,8 @@ impl<'a> Certificate<'a> {
     }
 
     /// Whether it is the certificate of a CA: `cA` of the extension `basicConstraints` is TRUE. An extension that
-    /// cannot be read counts as FALSE.
+    /// cannot be read counts as FALSE, and so does one in a certificate of another version than 3, which has none (RFC
+    /// 5280 section 4.1.2.9).
     pub fn is_ca(&self) -> bool {
         self.basic_constraints().is_some_and(|(is_ca, _)| is_ca)
     }
@@ -215,7 +226,7 @@ impl<'a> Certificate<'a> {
     ///     pathLenConstraint  INTEGER (0..MAX) OPTIONAL }
     /// ```
     fn basic_constraints(&self) -> Option<(bool, Option<u32>)> {
-        let extension = self.extension(Oid::BASIC_CONSTRAINTS).ok()??;
+        let extension = self.extension(Oid::BASIC_CONSTRAINTS).ok()?.filter(|_| self.is_version_3)?;
         let mut reader =
             Tlv::parse(extension.value).ok().filter(|tlv| tlv.tag == tlv::SEQUENCE)?.reader().ok()?;
         let is_ca = reader.optional(tlv::BOOLEAN).ok()?.as_ref().map_or(Ok(false), boolean).ok()?;
@@ -299,11 +310,15 @@ fn parse_time(time: &Tlv<'_>) -> Option<UnixTime> {
     let since_epoch =
         |year| DateTime::new(year, month, day, hour, minute, second).ok().map(|time| time.unix_duration());
     match year {
-        // `DateTime` starts with 1970. The other fields have to make sense all the same; 1972 has every day.
-        0..1970 => since_epoch(1972).map(|_| Duration::ZERO),
+        // `DateTime` starts with 1970. The other fields have to make sense all the same; 1972 is a leap year.
+        0..1970 => since_epoch(if is_leap(year) { 1972 } else { 1971 }).map(|_| Duration::ZERO),
         _ => since_epoch(year),
     }
     .map(UnixTime::since_unix_epoch)
+}
+
+fn is_leap(year: u16) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
 fn two_digits(digits: [u8; 2]) -> Option<u16> {
@@ -369,14 +384,14 @@ impl TbsCertificateDraft<'_> {
 /// ```text
 /// SEQUENCE { toBeSigned, signatureAlgorithm AlgorithmIdentifier, signature BIT STRING }
 /// ```
+///
+/// A certification request may hold a challenge password. `tbs` is copied once, straight into the result, so whoever
+/// wipes the result wipes that copy.
 pub fn assemble(tbs: &[u8], scheme: SignatureScheme, signature: &[u8]) -> Vec<u8> {
-    let mut writer = Writer::new();
-    writer.nested(tlv::SEQUENCE, |writer| {
-        writer.raw(tbs);
-        scheme.write(writer);
-        writer.tlv(tlv::BIT_STRING, &[&[0], signature].concat());
-    });
-    writer.finish()
+    let mut rest = Writer::new();
+    scheme.write(&mut rest);
+    rest.tlv(tlv::BIT_STRING, &[&[0], signature].concat());
+    tlv::element(tlv::SEQUENCE, &[tbs, &rest.finish()])
 }
 
 #[cfg(test)]
@@ -437,6 +452,10 @@ mod tests {
 
     /// A certificate with these extensions: object identifier, critical, value.
     fn extended(extensions: &[(Oid<'_>, bool, &[u8])]) -> Vec<u8> {
+        extended_in_version(&[0xA0, 3, 2, 1, 2], extensions)
+    }
+
+    fn extended_in_version(version: &[u8], extensions: &[(Oid<'_>, bool, &[u8])]) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.nested(tlv::context(3), |writer| {
             writer.nested(tlv::SEQUENCE, |writer| {
@@ -449,7 +468,7 @@ mod tests {
                 }
             });
         });
-        certificate(&Fields { version: &[0xA0, 3, 2, 1, 2], rest: &writer.finish(), ..PLAIN })
+        certificate(&Fields { version, rest: &writer.finish(), ..PLAIN })
     }
 
     // R-2.3-1, R-2.3-2
@@ -562,6 +581,43 @@ mod tests {
     }
 
     #[test]
+    fn only_a_certificate_of_version_3_is_that_of_a_ca() {
+        let ca: (Oid<'_>, bool, &[u8]) = (Oid::BASIC_CONSTRAINTS, true, &[0x30, 6, 1, 1, 0xFF, 2, 1, 3]);
+        for (version, is_ca, path_length) in [
+            (&[][..], false, None),
+            (&[0xA0, 3, 2, 1, 0], false, None),
+            (&[0xA0, 3, 2, 1, 1], false, None),
+            (&[0xA0, 3, 2, 1, 2], true, Some(3)),
+            (&[0xA0, 3, 2, 1, 3], false, None),
+        ] {
+            let der = extended_in_version(version, &[ca]);
+            let certificate = Certificate::parse(&der).unwrap();
+            assert_eq!((certificate.is_ca(), certificate.path_length()), (is_ca, path_length), "{version:?}");
+        }
+    }
+
+    #[test]
+    fn purposes_of_a_key_that_cannot_be_read_are_none() {
+        let list = |tag: u8, count: usize| tlv::element(tag, &[&[6, 1, 0x2A].repeat(count)]);
+        let purposes = |value: &[u8]| {
+            let der = extended(&[(Oid::EXTENDED_KEY_USAGE, false, value)]);
+            Certificate::parse(&der).unwrap().extended_key_usage().map(|purposes| purposes.len())
+        };
+        assert_eq!(purposes(&list(tlv::SEQUENCE, 1)), Some(1));
+        assert_eq!(purposes(&list(tlv::SEQUENCE, 32)), Some(32));
+        assert_eq!(purposes(&list(tlv::SEQUENCE, 33)), Some(0));
+        assert_eq!(purposes(&list(tlv::SET, 1)), Some(0));
+        assert_eq!(purposes(&[&list(tlv::SEQUENCE, 1)[..], &[5, 0]].concat()), Some(0));
+        assert_eq!(purposes(&[0x30, 5, 6, 1, 0x2A, 6, 0]), Some(0));
+    }
+
+    #[test]
+    fn a_signed_structure_is_made_in_one_buffer() {
+        let der = assemble(&[0x30, 0x82, 1, 0].repeat(500), SCHEME, &[7; 256]);
+        assert_eq!(der.capacity(), der.len());
+    }
+
+    #[test]
     fn bytes_that_are_no_certificate_are_refused() {
         let refused =
             |der: &[u8]| assert_eq!(Certificate::parse(der), Err(InvalidMessage::Certificate.into()));
@@ -588,6 +644,7 @@ mod tests {
             (tlv::GENERALIZED_TIME, "202311142213Z", 1_699_999_980),
             (tlv::GENERALIZED_TIME, "00000229000000Z", 0),
             (tlv::GENERALIZED_TIME, "20240229000000Z", 1_709_164_800),
+            (tlv::GENERALIZED_TIME, "19040229000000Z", 0),
             (tlv::GENERALIZED_TIME, "99991231235959Z", 253_402_300_799),
         ] {
             let not_before = [&[tag, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
@@ -608,6 +665,9 @@ mod tests {
             (tlv::UTC_TIME, "700101Z"),
             (tlv::UTC_TIME, "19700101000000Z"),
             (tlv::UTC_TIME, "230229000000Z"),
+            (tlv::UTC_TIME, "690229000000Z"),
+            (tlv::GENERALIZED_TIME, "19000229000000Z"),
+            (tlv::GENERALIZED_TIME, "19010229000000Z"),
             (tlv::UTC_TIME, "501301000000Z"),
             (tlv::GENERALIZED_TIME, "700101000000Z"),
             (tlv::GENERALIZED_TIME, "20230101000000.5Z"),

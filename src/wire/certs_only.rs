@@ -4,7 +4,7 @@ use super::certificate::Certificate;
 use super::limits::Limits;
 use super::oid::Oid;
 use super::signed_data::{CertificateSet, SignedData, write_certificates, write_content_info};
-use super::tlv::{self, Tlv, Writer};
+use super::tlv::{self, Reader, Writer};
 use crate::error::{Error, InvalidMessage};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 /// SignedData { version 1, digestAlgorithms {}, encapContentInfo { id-data }, certificates {..}, signerInfos {} }
 /// ```
 ///
-/// Read as well: an empty eContent, and signatures, which are not looked at. What the certificates are worth is for
+/// Read as well: an empty eContent, any eContentType, and signatures; the last two are not looked at. What the certificates are worth is for
 /// the receiver to find out.
 #[derive(Clone, Copy, Debug)]
 pub struct CertsOnly<'a>(SignedData<'a>);
@@ -57,11 +57,15 @@ pub fn encode(certificates: &[&[u8]]) -> Vec<u8> {
 /// The certificates in the answer to GetCACert, in the order sent: one bare certificate, or a certs-only message.
 /// Which of the two it is shows in the bytes; media types are often wrong.
 ///
-/// `body` is DER, or what [`normalize`](super::normalize()) made of it; white space after a bare certificate is
-/// allowed. [`InvalidMessage::NoCertificates`] if there is none.
+/// `body` is DER, or what [`normalize`](super::normalize()) made of it; white space after it is allowed. [`InvalidMessage::NoCertificates`] if there is none.
 pub fn ca_certificates<'a>(body: &'a [u8], limits: &Limits) -> Result<Vec<&'a [u8]>, Error> {
-    let body = body.trim_ascii_end();
-    let outer = Tlv::parse(body)?;
+    let mut reader = Reader::new(body)?;
+    let outer = reader.any()?;
+    // Only what follows the element may be white space: a signature may end in such a byte too.
+    if !reader.rest().trim_ascii().is_empty() {
+        return Err(InvalidMessage::TrailingData.into());
+    }
+    let body = outer.raw;
     if outer.tag != tlv::SEQUENCE {
         return Err(InvalidMessage::NoCertificates.into());
     }
@@ -140,6 +144,21 @@ mod tests {
         for body in [&b""[..], b"<html></html>", b"\x30\x00", b"\x04\x00", b"\x30\x02\x30\x00"] {
             assert!(certificates(body).is_err(), "{body:x?}");
         }
+    }
+
+    #[test]
+    fn a_signature_that_ends_in_white_space_stays_whole() {
+        let certificate = certificate("CN=CA", &[1]);
+        for end in *b"\t\n\x0C\r " {
+            let mut one = certificate.clone();
+            *one.last_mut().unwrap() = end;
+            assert_eq!(certificates(&one), Ok(vec![&one[..]]));
+            assert_eq!(certificates(&[&one[..], b" \r\n"].concat()), Ok(vec![&one[..]]));
+        }
+        assert_eq!(
+            certificates(&[&certificate[..], b"\n", &certificate].concat()),
+            Err(InvalidMessage::TrailingData.into())
+        );
     }
 
     // T39

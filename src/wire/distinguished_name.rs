@@ -198,7 +198,7 @@ fn encode_oid(dotted: &str) -> Option<Vec<u8>> {
         _ => dotted,
     };
     let mut arcs = dotted.split('.').map(|arc| {
-        let digits = !arc.is_empty() && arc.bytes().all(|digit| digit.is_ascii_digit());
+        let digits = (arc == "0" || !arc.starts_with('0')) && arc.bytes().all(|digit| digit.is_ascii_digit());
         arc.parse::<u64>().ok().filter(|_| digits)
     });
     let (root, second) = (arcs.next()??, arcs.next()??);
@@ -321,6 +321,9 @@ mod tests {
             "1.40=a",
             "1.2.=a",
             "1.2.+3=a",
+            "01.2.3=a",
+            "1.02.3=a",
+            "1.2.00=a",
             "1.2.99999999999999999999=a",
         ] {
             let error = text.parse::<DistinguishedName>();

@@ -4,7 +4,7 @@ use super::limits::Limits;
 use super::name::Name;
 use super::oid::Oid;
 use super::tlv::{self, Reader, Tlv, Writer};
-use crate::error::{Error, InvalidMessage, Limit};
+use crate::error::{ApiMisuse, Error, InvalidMessage, Limit};
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::BitOr;
@@ -66,12 +66,15 @@ impl KeyUsage {
         Self(self.0 | other.0)
     }
 
-    /// Reads the value of the extension: a BIT STRING. Bits that have no name are dropped.
+    /// Reads the value of the extension: a BIT STRING. Bits that have no name, and those that the first octet says are
+    /// unused, are dropped. [`InvalidMessage::Der`] when it is none.
     pub fn from_extension(value: &[u8]) -> Result<Self, Error> {
         let bits = Tlv::parse(value)?;
         match (bits.tag, bits.value) {
-            (tlv::BIT_STRING, [0..=7, bits @ ..]) => {
-                let mut octets = bits.iter().copied().chain([0, 0]);
+            (tlv::BIT_STRING, [0]) => Ok(Self::NONE),
+            (tlv::BIT_STRING, [unused @ 0..=7, bits @ .., last]) => {
+                let last = *last & 0xFF_u8.checked_shl(u32::from(*unused)).unwrap_or_default();
+                let mut octets = bits.iter().copied().chain([last, 0]);
                 let usages = [octets.next().unwrap_or_default(), octets.next().unwrap_or_default() & 0x80];
                 Ok(Self(u16::from_be_bytes(usages)))
             }
@@ -228,11 +231,11 @@ impl fmt::Debug for Extensions<'_> {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GeneralName<'a> {
-    /// `dNSName`: ASCII, else the name is [`Self::Other`].
+    /// `dNSName`: ASCII without control characters, else the name is [`Self::Other`].
     Dns(&'a str),
-    /// `rfc822Name`: ASCII, else the name is [`Self::Other`].
+    /// `rfc822Name`: ASCII without control characters, else the name is [`Self::Other`].
     Email(&'a str),
-    /// `uniformResourceIdentifier`: ASCII, else the name is [`Self::Other`].
+    /// `uniformResourceIdentifier`: ASCII without control characters, else the name is [`Self::Other`].
     Uri(&'a str),
     /// `iPAddress`: 4 or 16 bytes, else the name is [`Self::Other`].
     Ip(&'a [u8]),
@@ -247,34 +250,50 @@ pub enum GeneralName<'a> {
     },
 }
 
+const OTHER_NAME: u8 = tlv::context(0);
 const RFC822_NAME: u8 = tlv::context_primitive(1);
 const DNS_NAME: u8 = tlv::context_primitive(2);
+const X400_ADDRESS: u8 = tlv::context(3);
 const DIRECTORY_NAME: u8 = tlv::context(4);
+const EDI_PARTY_NAME: u8 = tlv::context(5);
 const URI: u8 = tlv::context_primitive(6);
 const IP_ADDRESS: u8 = tlv::context_primitive(7);
+const REGISTERED_ID: u8 = tlv::context_primitive(8);
 
 impl<'a> GeneralName<'a> {
-    fn from_tlv(tlv: &Tlv<'a>) -> Self {
-        let ascii = core::str::from_utf8(tlv.value).ok().filter(|text| text.is_ascii());
-        match (tlv.tag, ascii, tlv.value.len()) {
+    fn new(tag: u8, value: &'a [u8]) -> Self {
+        // A NUL or a line break in a name makes two readers see two names.
+        let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_control());
+        let text = core::str::from_utf8(value).ok().filter(plain);
+        match (tag, text, value.len()) {
             (RFC822_NAME, Some(text), _) => Self::Email(text),
             (DNS_NAME, Some(text), _) => Self::Dns(text),
             (URI, Some(text), _) => Self::Uri(text),
-            (IP_ADDRESS, _, 4 | 16) => Self::Ip(tlv.value),
-            (DIRECTORY_NAME, ..) => Name::parse(tlv.value)
-                .map_or(Self::Other { tag: DIRECTORY_NAME, value: tlv.value }, Self::DirectoryName),
-            (tag, ..) => Self::Other { tag, value: tlv.value },
+            (IP_ADDRESS, _, 4 | 16) => Self::Ip(value),
+            (DIRECTORY_NAME, ..) => {
+                Name::parse(value).map_or(Self::Other { tag: DIRECTORY_NAME, value }, Self::DirectoryName)
+            }
+            (tag, ..) => Self::Other { tag, value },
         }
     }
 
-    fn write(&self, writer: &mut Writer) {
-        match *self {
-            Self::Dns(text) => writer.tlv(DNS_NAME, text.as_bytes()),
-            Self::Email(text) => writer.tlv(RFC822_NAME, text.as_bytes()),
-            Self::Uri(text) => writer.tlv(URI, text.as_bytes()),
-            Self::Ip(address) => writer.tlv(IP_ADDRESS, address),
-            Self::DirectoryName(name) => writer.tlv(DIRECTORY_NAME, name.as_der()),
-            Self::Other { tag, value } => writer.tlv(tag, value),
+    /// The identifier octet and the contents octets. [`ApiMisuse::SubjectText`] when they would not be read back as
+    /// this kind of name.
+    fn checked(&self) -> Result<(u8, &'a [u8]), Error> {
+        let (tag, value) = match *self {
+            Self::Dns(text) => (DNS_NAME, text.as_bytes()),
+            Self::Email(text) => (RFC822_NAME, text.as_bytes()),
+            Self::Uri(text) => (URI, text.as_bytes()),
+            Self::Ip(address) => (IP_ADDRESS, address),
+            Self::DirectoryName(name) => (DIRECTORY_NAME, name.as_der()),
+            Self::Other { tag, value } => (tag, value),
+        };
+        match (Self::new(tag, value), tag) {
+            (Self::Other { .. }, OTHER_NAME | X400_ADDRESS | EDI_PARTY_NAME | REGISTERED_ID) => {
+                Ok((tag, value))
+            }
+            (Self::Other { .. }, _) => Err(ApiMisuse::SubjectText.into()),
+            _ => Ok((tag, value)),
         }
     }
 }
@@ -294,7 +313,8 @@ pub fn subject_alt_names<'a>(value: &'a [u8], limits: &Limits) -> Result<Vec<Gen
         if names.len() >= limits.names {
             return Err(Limit::Extensions.into());
         }
-        names.push(GeneralName::from_tlv(&reader.any()?));
+        let name = reader.any()?;
+        names.push(GeneralName::new(name.tag, name.value));
     }
     Ok(names)
 }
@@ -304,12 +324,15 @@ pub fn subject_alt_names<'a>(value: &'a [u8], limits: &Limits) -> Result<Vec<Gen
 /// ```
 /// use scep::wire::{ExtensionsBuilder, GeneralName, KeyUsage, Oid};
 ///
+/// # fn main() -> Result<(), scep::Error> {
 /// let der = ExtensionsBuilder::default()
 ///     .key_usage(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT)
 ///     .extended_key_usage(&[Oid::CLIENT_AUTH])
-///     .subject_alt_names(&[GeneralName::Dns("dev1.example.com")])
+///     .subject_alt_names(&[GeneralName::Dns("dev1.example.com")])?
 ///     .build();
 /// # assert_eq!(der[0], 0x30);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Default)]
 pub struct ExtensionsBuilder(Vec<(Vec<u8>, bool, Vec<u8>)>);
@@ -336,15 +359,22 @@ impl ExtensionsBuilder {
     }
 
     /// Sets `subjectAltName`, not critical (RFC 5280 section 4.2.1.6). At least one name belongs there; with none,
-    /// nothing is set. The names are written as they are.
-    #[must_use]
-    pub fn subject_alt_names(self, names: &[GeneralName<'_>]) -> Self {
+    /// nothing is set.
+    ///
+    /// [`ApiMisuse::SubjectText`] for a name that is not what its kind says: text with other than ASCII or with control
+    /// characters, an address of neither 4 nor 16 bytes, an unknown tag.
+    pub fn subject_alt_names(self, names: &[GeneralName<'_>]) -> Result<Self, Error> {
         if names.is_empty() {
-            return self;
+            return Ok(self);
         }
         let mut writer = Writer::new();
-        writer.nested(tlv::SEQUENCE, |writer| names.iter().for_each(|name| name.write(writer)));
-        self.raw(Oid::SUBJECT_ALT_NAME, false, &writer.finish())
+        for name in names {
+            let (tag, value) = name.checked()?;
+            writer.tlv(tag, value);
+        }
+        let mut sequence = Writer::new();
+        sequence.tlv(tlv::SEQUENCE, &writer.finish());
+        Ok(self.raw(Oid::SUBJECT_ALT_NAME, false, &sequence.finish()))
     }
 
     /// Sets any extension; `value` becomes the contents of the OCTET STRING.
@@ -413,7 +443,11 @@ mod tests {
         // Trailing zero bits, a third octet.
         assert_eq!(KeyUsage::from_extension(&[3, 2, 0, 0x80]), Ok(KeyUsage::DIGITAL_SIGNATURE));
         assert_eq!(KeyUsage::from_extension(&[3, 4, 0, 0x80, 0xFF, 1]), Ok(KeyUsage(0x8080)));
-        for value in [&[][..], &[3, 0], &[3, 2, 8, 0x80], &[4, 2, 0, 0x80], &[3, 2, 0, 0x80, 0]] {
+        // Bits that are said to be unused, and yet set.
+        assert_eq!(KeyUsage::from_extension(&[3, 2, 7, 0xFF]), Ok(KeyUsage::DIGITAL_SIGNATURE));
+        assert_eq!(KeyUsage::from_extension(&[3, 2, 3, 0xA7]), Ok(KeyUsage(0xA000)));
+        assert_eq!(KeyUsage::from_extension(&[3, 3, 7, 1, 0xFF]), Ok(KeyUsage(0x0180)));
+        for value in [&[][..], &[3, 0], &[3, 1, 1], &[3, 2, 8, 0x80], &[4, 2, 0, 0x80], &[3, 2, 0, 0x80, 0]] {
             assert!(KeyUsage::from_extension(value).is_err(), "{value:?}");
         }
     }
@@ -423,6 +457,7 @@ mod tests {
         let der = ExtensionsBuilder::default()
             .extended_key_usage(&[])
             .subject_alt_names(&[])
+            .unwrap()
             .raw(Oid::SUBJECT_KEY_IDENTIFIER, true, &[1])
             .key_usage(KeyUsage::DIGITAL_SIGNATURE)
             .extended_key_usage(&[Oid::CLIENT_AUTH])
@@ -492,7 +527,7 @@ mod tests {
             GeneralName::DirectoryName(Name::parse(&[0x30, 0]).unwrap()),
             GeneralName::Other { tag: 0xA0, value: &[6, 1, 0x2A, 0xA0, 2, 5, 0] },
         ];
-        let der = ExtensionsBuilder::default().subject_alt_names(&names).build();
+        let der = ExtensionsBuilder::default().subject_alt_names(&names).unwrap().build();
         let extensions = Extensions::parse(&der, &Limits::DEFAULT).unwrap();
         let value = extensions.get(Oid::SUBJECT_ALT_NAME).unwrap().value;
         assert_eq!(subject_alt_names(value, &Limits::DEFAULT).unwrap(), names);
@@ -501,12 +536,38 @@ mod tests {
     // T22
     #[test]
     fn names_that_are_not_what_their_tag_says_are_other_names() {
-        for (tag, value) in [(0x82, &[0xE9][..]), (0x87, &[10, 0, 0, 0, 255, 0, 0, 0]), (0xA4, &[4, 0])] {
+        for (tag, value) in [
+            (0x82, &[0xE9][..]),
+            (0x82, b"good.example.com\0.evil.example.com"),
+            (0x81, b"a@example.com\r\nx"),
+            (0x86, b"urn:x\x7F"),
+            (0x87, &[10, 0, 0, 0, 255, 0, 0, 0]),
+            (0xA4, &[4, 0]),
+        ] {
             let mut writer = Writer::new();
             writer.nested(tlv::SEQUENCE, |writer| writer.tlv(tag, value));
             let der = writer.finish();
             let names = subject_alt_names(&der, &Limits::DEFAULT).unwrap();
             assert_eq!(names, [GeneralName::Other { tag, value }]);
+            assert!(ExtensionsBuilder::default().subject_alt_names(&names).is_err());
+        }
+    }
+
+    #[test]
+    fn names_that_no_reader_would_take_are_not_written() {
+        for name in [
+            GeneralName::Dns("dev1.exämple.com"),
+            GeneralName::Dns("a\0b"),
+            GeneralName::Email("a\n@example.com"),
+            GeneralName::Uri("urn:ä"),
+            GeneralName::Ip(&[10, 0, 0]),
+            GeneralName::Ip(&[]),
+            GeneralName::Other { tag: 0x30, value: &[] },
+            GeneralName::Other { tag: 0xBF, value: &[] },
+        ] {
+            let good = GeneralName::Dns("dev1.example.com");
+            let built = ExtensionsBuilder::default().subject_alt_names(&[good, name]);
+            assert_eq!(built.map(|_| ()), Err(ApiMisuse::SubjectText.into()), "{name:?}");
         }
     }
 }

@@ -41,7 +41,8 @@ pub struct Limits {
     pub rsa_max_bits: usize,
     /// Certificates between an end entity and its anchor, the anchor included.
     pub path: usize,
-    /// Signatures verified for one message.
+    /// Signatures verified for one message. The CA's certificates, which come together, may take one more for each
+    /// certificate that [`Limits::certificates`] allows.
     pub signatures: usize,
 }
 

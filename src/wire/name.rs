@@ -7,6 +7,8 @@ use super::tlv::{self, Reader};
 use crate::error::{Error, InvalidMessage, Limit};
 use alloc::string::String;
 use core::fmt::{self, Write as _};
+use core::mem;
+use zeroize::Zeroizing;
 
 const NUMERIC_STRING: u8 = 0x12;
 const VISIBLE_STRING: u8 = 0x1A;
@@ -15,6 +17,8 @@ const VISIBLE_STRING: u8 = 0x1A;
 const MAX_RDNS: usize = Limits::DEFAULT.rdns;
 /// Most attributes in one relative distinguished name.
 const MAX_RDN_ATTRIBUTES: usize = 8;
+/// Longest name, bytes: bounds what comparing two of them costs.
+const MAX_NAME: usize = 8 << 10;
 /// Longest attribute value, bytes.
 const MAX_VALUE: usize = 1024;
 /// Longest text that [`Name`] shows, characters.
@@ -61,9 +65,9 @@ pub(super) const KEYWORDS: [(&str, Oid<'static>); 20] = [
 pub struct Name<'a>(pub(super) &'a [u8]);
 
 impl<'a> Name<'a> {
-    /// Reads one that fills `der`. [`InvalidMessage::Name`] when it is not one; [`Limit::Name`] for more than 32
-    /// relative distinguished names, more than 8 attributes in one of them, or a value longer than 1024 bytes. The
-    /// string types and the characters are not checked.
+    /// Reads one that fills `der`. [`InvalidMessage::Name`] when it is not one; [`Limit::Name`] for more than
+    /// 8192 bytes, more than 32 relative distinguished names, more than 8 attributes in one of them, or a value longer
+    /// than 1024 bytes. The string types and the characters are not checked.
     pub fn parse(der: &'a [u8]) -> Result<Self, Error> {
         match check(der) {
             Err(error @ Error::TooLarge(_)) => Err(error),
@@ -118,6 +122,9 @@ impl<'a> Name<'a> {
 
 /// Whether `der` is a Name within bounds.
 fn check(der: &[u8]) -> Result<(), Error> {
+    if der.len() > MAX_NAME {
+        return Err(Limit::Name.into());
+    }
     let mut outer = Reader::new(der)?;
     let mut name = outer.enter(tlv::SEQUENCE)?;
     outer.finish()?;
@@ -221,20 +228,30 @@ pub(crate) fn decode_text(tag: u8, value: &[u8]) -> Option<String> {
         tlv::PRINTABLE_STRING | tlv::IA5_STRING | NUMERIC_STRING | VISIBLE_STRING => {
             core::str::from_utf8(value).ok().filter(|text| text.is_ascii()).map(String::from)
         }
-        tlv::TELETEX_STRING => Some(value.iter().copied().map(char::from).collect()),
+        // Latin-1 becomes at most two bytes of UTF-8 each.
+        tlv::TELETEX_STRING => collect(value.len(), 2, value.iter().map(|byte| Some(char::from(*byte)))),
         tlv::BMP_STRING => {
             let (units, rest) = value.as_chunks();
-            let units = units.iter().copied().map(u16::from_be_bytes);
-            let text = char::decode_utf16(units).collect::<Result<String, _>>().ok();
-            text.filter(|_| rest.is_empty())
+            let characters = char::decode_utf16(units.iter().copied().map(u16::from_be_bytes));
+            if rest.is_empty() { collect(units.len(), 3, characters.map(Result::ok)) } else { None }
         }
         tlv::UNIVERSAL_STRING => {
             let (units, rest) = value.as_chunks();
-            let text = units.iter().map(|unit| char::from_u32(u32::from_be_bytes(*unit))).collect();
-            Option::filter(text, |_: &String| rest.is_empty())
+            let characters = units.iter().map(|unit| char::from_u32(u32::from_be_bytes(*unit)));
+            if rest.is_empty() { collect(units.len(), 4, characters) } else { None }
         }
         _ => None,
     }
+}
+
+/// The characters of `units` units that take at most so many bytes each; `None` as soon as one is `None`. The text may
+/// be a challenge password: it never grows, and is wiped when it is given up.
+fn collect(units: usize, bytes: usize, characters: impl Iterator<Item = Option<char>>) -> Option<String> {
+    let mut text = Zeroizing::new(String::with_capacity(units.saturating_mul(bytes)));
+    for character in characters {
+        text.push(character?);
+    }
+    Some(mem::take(&mut *text))
 }
 
 impl fmt::Display for Name<'_> {
@@ -383,6 +400,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn text_never_outgrows_what_was_reserved_for_it() {
+        for (tag, unit, capacity) in [
+            (tlv::TELETEX_STRING, &[0xFC][..], 200),
+            (tlv::BMP_STRING, &[0xFF, 0xFD], 300),
+            (tlv::BMP_STRING, &[0xD8, 0, 0xDC, 0], 600),
+            (tlv::UNIVERSAL_STRING, &[0, 1, 0, 0], 400),
+        ] {
+            assert_eq!(decode_text(tag, &unit.repeat(100)).unwrap().capacity(), capacity, "{tag:02X}");
+        }
+    }
+
     //
     #[test]
     fn names_match_whatever_their_string_types_case_and_spaces() {
@@ -476,6 +505,9 @@ mod tests {
         assert_eq!(parse(&[attribute; 33]), Err(Limit::Name.into()));
         assert_eq!(parse(&[(CN, tlv::UTF8_STRING, &[b'x'; 1024])]), Ok(()));
         assert_eq!(parse(&[(CN, tlv::UTF8_STRING, &[b'x'; 1025])]), Err(Limit::Name.into()));
+        let long: (&[u8], u8, &[u8]) = (CN, tlv::UTF8_STRING, &[b'x'; 1000]);
+        assert_eq!(parse(&[long; 8]), Ok(()));
+        assert_eq!(parse(&[long; 9]), Err(Limit::Name.into()));
         let many = ["CN=x"; 9].join("+");
         assert!(many.parse::<DistinguishedName>().is_err());
     }

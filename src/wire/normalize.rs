@@ -27,8 +27,9 @@ const CHUNKED_OCTET_STRING: u8 = OCTET_STRING | CONSTRUCTED;
 /// Bounds the stack whatever [`Limits::depth`] says: the walk calls itself once for each level.
 const MAX_DEPTH: usize = 64;
 
-/// Turns one CMS message from BER into DER. DER comes back borrowed and unchanged; the result is never longer than
-/// `input`. White space after the message is dropped.
+/// Turns one CMS message from BER into DER. DER comes back borrowed and unchanged. The result is not longer than
+/// `input`, except by a byte or two for each element of indefinite length with 64 KiB or more in it. White space after
+/// the message is dropped.
 ///
 /// ```text
 /// ContentInfo ::= SEQUENCE {
@@ -61,7 +62,10 @@ pub fn normalize<'a>(input: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, 
     if !check.changed {
         return Ok(Cow::Borrowed(message));
     }
-    let output = Some(Vec::with_capacity(message.len()));
+    // The definite length of 64 KiB or more takes a byte more than an indefinite one with its end. On each level, such
+    // elements are as many as there are times 64 KiB.
+    let growth = (message.len() >> 16).saturating_mul(depth);
+    let output = Some(Vec::with_capacity(message.len().saturating_add(growth)));
     let mut rewrite = Walk { nodes: limits.nodes, changed: false, output };
     let mut rest = message;
     rewrite.element(&mut rest, kind, depth)?;
@@ -407,6 +411,19 @@ mod tests {
     #[track_caller]
     fn refused(input: &[u8], error: impl Into<Error>) {
         assert_eq!(run(input), Err(error.into()));
+    }
+
+    #[test]
+    fn long_elements_of_indefinite_length_grow_within_what_was_reserved() {
+        let mut message = der(0x04, &[&[7; 1 << 16]]);
+        let length = message.len();
+        for _ in 0..20 {
+            message = indefinite(0x30, &[&message]);
+        }
+        let output = normalize(&message, &Limits::DEFAULT).unwrap().into_owned();
+        // header and end of 4 bytes become a header of 5
+        assert_eq!((message.len(), output.len()), (length + 80, length + 100));
+        assert_eq!(output.capacity(), message.len() + Limits::DEFAULT.depth);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::name::{self, Name};
 use super::oid::Oid;
 use super::public_key::SubjectPublicKeyInfo;
 use super::signed_data::{check_elements, elements};
-use super::tlv::{self, Tlv, Writer};
+use super::tlv::{self, Tlv};
 use super::values::is_printable_string;
 use crate::error::{Error, InvalidMessage, Limit};
 use alloc::string::String;
@@ -129,7 +129,8 @@ impl<'a> CertificationRequest<'a> {
         self.signature_algorithm
     }
 
-    /// The signature, as long as the RSA modulus of the key.
+    /// The signature: contents of the BIT STRING, as sent. Its length is unchecked; that of an RSA signature is that of
+    /// the modulus.
     pub fn signature(&self) -> &'a [u8] {
         self.signature
     }
@@ -146,7 +147,8 @@ impl<'a> CertificationRequest<'a> {
     /// challengePassword ATTRIBUTE ::= { WITH SYNTAX DirectoryString SINGLE VALUE TRUE }
     /// ```
     ///
-    /// IA5String is read as well. [`InvalidMessage::ChallengePassword`] if it occurs twice, has not exactly one
+    /// Read are all types of `DirectoryString` (PrintableString with any ASCII, TeletexString as Latin-1, UTF8String,
+    /// BMPString, UniversalString), and IA5String, NumericString and VisibleString as well. [`InvalidMessage::ChallengePassword`] if it occurs twice, has not exactly one
     /// value, is no such string or holds a NUL; [`Limit::Challenge`] if it, or its UTF-8 form, is longer than the
     /// [`Limits::challenge`] given to [`Self::parse`].
     pub fn challenge_password(&self) -> Result<Option<Zeroizing<String>>, Error> {
@@ -253,14 +255,9 @@ fn attribute(oid: Oid<'_>, value: &[u8]) -> Zeroizing<Vec<u8>> {
     element(tlv::SEQUENCE, &[oid.as_slice(), values.as_slice()])
 }
 
-/// An element around `parts`. Buffers are made in their final size or hold nothing but a header yet: growing one
-/// would leave a copy of the challenge behind.
+/// An element around `parts`, which may hold the challenge.
 fn element(tag: u8, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
-    let mut contents = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
-    parts.iter().for_each(|part| contents.extend_from_slice(part));
-    let mut writer = Writer::new();
-    writer.tlv(tag, &contents);
-    Zeroizing::new(writer.finish())
+    Zeroizing::new(tlv::element(tag, parts))
 }
 
 #[cfg(test)]

@@ -241,7 +241,8 @@ impl<'a> SignerInfo<'a> {
         self.signature_algorithm
     }
 
-    /// The signature, as long as the signer's RSA modulus.
+    /// The signature: contents of the OCTET STRING, as sent. Its length is unchecked; that of an RSA signature is that
+    /// of the modulus.
     pub fn signature(&self) -> &'a [u8] {
         self.signature
     }

@@ -151,6 +151,17 @@ impl Writer {
     }
 }
 
+/// An element around `parts`, in one buffer that is made in its final size: growing it would leave a copy of a secret
+/// behind.
+pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let contents = parts.iter().fold(0_usize, |sum, part| sum.saturating_add(part.len()));
+    let (header, length) = header(tag, contents);
+    let mut der = Vec::with_capacity(contents.saturating_add(length));
+    der.extend(header.iter().take(length));
+    parts.iter().for_each(|part| der.extend_from_slice(part));
+    der
+}
+
 /// Identifier and length octets, and how many there are.
 fn header(tag: u8, length: usize) -> ([u8; 10], usize) {
     let mut header = [0; 10];
@@ -197,6 +208,15 @@ mod tests {
             let der = writer.finish();
             let value = Tlv::parse(&der).unwrap().reader().unwrap().enter(OCTET_STRING).unwrap().rest();
             assert_eq!(value, vec![7; length]);
+        }
+    }
+
+    #[test]
+    fn an_element_is_made_in_its_final_size() {
+        for length in [0, 126, 127, 128, 300, 65536] {
+            let der = element(SEQUENCE, &[&[5, 0], &vec![7; length]]);
+            assert_eq!(der.capacity(), der.len());
+            assert_eq!(Tlv::parse(&der).unwrap().value.len(), length + 2);
         }
     }
 

@@ -3,12 +3,14 @@
 use crate::cert_rep::{Asked, CertRep};
 use crate::support::*;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
-use scep::client::{Client, ClientConfig, Done, Driven, Step, Wait};
+use scep::client::{Client, ClientConfig, Done, Driven, Step, TrustedCa, Wait};
+use scep::crypto::rand_core::{TryCryptoRng, TryRng};
 use scep::crypto::rustcrypto::PROVIDER;
-use scep::error::{Error, FailInfo, InvalidMessage, Limit, PeerMisbehaved};
+use scep::error::{ApiMisuse, Error, FailInfo, InvalidMessage, Limit, PeerMisbehaved, RngFailed};
 use scep::message::Unverified;
+use scep::pki_types::CertificateDer;
 use scep::transport::{HttpRequest, HttpResponse};
-use scep::wire::{Limits, MessageType, Oid};
+use scep::wire::{Capabilities, Limits, MessageType, Oid};
 use std::time::Duration;
 
 /// A device whose request the CA holds.
@@ -129,7 +131,7 @@ fn endless_pending_ends_after_so_many_polls() {
         match wait.poll(&mut device.rng) {
             Ok(step) => driven = device.go(step, &mut ca).unwrap(),
             Err(failed) => {
-                assert_eq!((polls, failed.error, failed.retry.is_none()), (2, Limit::Polls.into(), true));
+                assert_eq!((polls, failed.error, failed.retry.is_some()), (2, Limit::Polls.into(), true));
                 assert_eq!(ca.messages(), 3);
                 return;
             }
@@ -151,7 +153,7 @@ fn waits_grow_and_are_bounded() {
     for nominal in [10, 20, 40, 60, 60, 60] {
         let Driven::Held(wait) = driven else { panic!() };
         let nominal = Duration::from_secs(nominal);
-        assert!(nominal <= wait.after() && wait.after() <= nominal.mul_f32(1.125), "{:?}", wait.after());
+        assert!(nominal.mul_f32(0.875) <= wait.after() && wait.after() <= nominal, "{:?}", wait.after());
         let step = wait.poll(&mut device.rng).unwrap();
         driven = device.go(step, &mut ca).unwrap();
     }
@@ -202,3 +204,82 @@ fn a_reply_without_sender_nonce_is_taken() {
     let reply = reply.sign(&ca.key, &ca.certificate);
     assert!(matches!(device.take(transmit, reply), Ok(Step::Wait(_))));
 }
+
+// T36: a server may ask for more patience, within the client's own bound
+#[test]
+fn retry_after_of_a_pending_is_heeded_within_bounds() {
+    for (asked, after) in [(1, None), (50, Some(50)), (u32::MAX, Some(60))] {
+        let mut ca = Ca::new();
+        ca.policy = Policy::Hold;
+        let mut device = Device::new(&ca);
+        let config =
+            ClientConfig::new(&PROVIDER).poll_interval(Duration::from_secs(10), Duration::from_secs(60));
+        device.client = Client::new(config);
+        let step = device.start();
+        let transmit = device.up_to_message(step, &mut ca);
+        let mut response = ca.serve(transmit.request()).reply;
+        response.retry_after = Some(asked);
+        let Step::Wait(wait) = device.take(transmit, response).unwrap() else { panic!() };
+        match after {
+            Some(seconds) => assert_eq!(wait.after(), Duration::from_secs(seconds)),
+            None => assert!(wait.after() <= Duration::from_secs(10)),
+        }
+    }
+}
+
+// a generator that fails for the jitter loses nothing
+#[test]
+fn a_pending_survives_a_generator_that_fails() {
+    let mut ca = Ca::new();
+    ca.policy = Policy::Hold;
+    let mut device = Device::new(&ca);
+    let step = device.start();
+    let transmit = device.up_to_message(step, &mut ca);
+    let response = ca.serve(transmit.request()).reply;
+    let failed = transmit.receive(response.clone(), device.now, &mut Broken).unwrap_err();
+    assert_eq!(failed.error, Error::RandomFailed);
+    let again = failed.retry.unwrap().receive(response, device.now, &mut device.rng).unwrap();
+    assert!(matches!(again, Step::Wait(_)));
+}
+
+// the RA gets a new certificate while a request is held
+#[test]
+fn a_wait_takes_newer_certificates_of_the_same_ca_and_no_others() {
+    let mut ca = Ca::new();
+    ca.policy = Policy::Hold;
+    let mut device = Device::new(&ca);
+    let step = device.start();
+    let Driven::Held(wait) = device.go(step, &mut ca).unwrap() else { panic!() };
+    let config = ClientConfig::new(&PROVIDER);
+    let trusted = |anchor: &CertificateDer<'static>| {
+        TrustedCa::new(&config, std::slice::from_ref(anchor), &[], Capabilities::new(), None).unwrap()
+    };
+    let other = TestKey::other_ca();
+    let other = Template::ca(CA_NAME).sign(other.soft.public_key_der(), &other);
+    let failed = wait.with_ca(trusted(&other)).unwrap_err();
+    assert_eq!(failed.error, ApiMisuse::NoAnchor.into());
+    let wait = failed.retry.unwrap().with_ca(trusted(&ca.certificate)).unwrap();
+    let step = wait.poll(&mut device.rng).unwrap();
+    assert!(matches!(device.go(step, &mut ca).unwrap(), Driven::Held(_)));
+}
+
+/// A generator that gives nothing.
+struct Broken;
+
+impl TryRng for Broken {
+    type Error = RngFailed;
+
+    fn try_next_u32(&mut self) -> Result<u32, RngFailed> {
+        Err(RngFailed)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, RngFailed> {
+        Err(RngFailed)
+    }
+
+    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), RngFailed> {
+        Err(RngFailed)
+    }
+}
+
+impl TryCryptoRng for Broken {}

@@ -347,14 +347,14 @@ fn a_ca_certificate_for_our_key_ends_the_request() {
 
 // T33, case 119: right names, another key
 #[test]
-fn a_certificate_of_another_ca_is_no_answer() {
+fn a_certificate_of_another_ca_ends_the_request() {
     let waiting = Waiting::new();
     let other = TestKey::other_ca();
     let leaf = Template::leaf(DEVICE_NAME).sign(waiting.device.key.soft.public_key_der(), &other);
     let ca = Template::ca(CA_NAME).sign(other.soft.public_key_der(), &other);
     // that it comes along makes it no anchor
     let reply = waiting.success(&[&leaf, &ca]);
-    waiting.counts_as_no_answer(reply, BadSignature::Path);
+    waiting.ends_the_request(reply, BadSignature::Path);
 }
 
 // T33
@@ -369,7 +369,7 @@ fn a_certificate_of_another_device_does_not_issue() {
     template.issuer = name("CN=dev2");
     let leaf = template.sign(waiting.device.key.soft.public_key_der(), &stranger);
     let reply = waiting.success(&[&leaf, &other]);
-    waiting.counts_as_no_answer(reply, BadSignature::Path);
+    waiting.ends_the_request(reply, BadSignature::Path);
 }
 
 // T33, T53, case 119
@@ -379,13 +379,42 @@ fn dates_are_checked_by_a_device_with_a_clock() {
         let waiting = Waiting::new();
         let leaf = waiting.leaf(|template| (template.from, template.until) = (from, until));
         let reply = waiting.success(&[&leaf]);
-        waiting.counts_as_no_answer(reply, BadSignature::Validity);
+        waiting.ends_the_request(reply, BadSignature::Validity);
 
         let mut waiting = Waiting::new();
         waiting.device.now = None;
         let reply = waiting.success(&[&leaf]);
         let issued = issued_step(waiting.device.take(waiting.transmit, reply).unwrap());
         assert_eq!((issued.certificate, issued.checked_time), (leaf, false));
+    }
+}
+
+// R-3.3.2.1-2: the self-signed one and an expired one may come too, in front
+#[test]
+fn of_several_certificates_for_the_key_the_good_one_is_taken() {
+    let mut waiting = Waiting::new();
+    let expired = waiting.leaf(|template| template.until = NOW - 1);
+    let leaf = waiting.leaf(|_| {});
+    let reply = waiting.success(&[&waiting.asked.signer, &expired, &leaf]);
+    let issued = issued_step(waiting.device.take(waiting.transmit, reply).unwrap());
+    assert_eq!((issued.certificate, issued.others.len()), (leaf, 2));
+}
+
+// R-2.2-9, T31, T53: it was valid when the CA was trusted
+#[test]
+fn a_reply_signed_after_the_signer_has_expired_is_no_answer() {
+    for (now, valid) in [(NOW + 15 * YEAR, true), (NOW + 15 * YEAR + 1, false)] {
+        let mut waiting = Waiting::new();
+        let leaf = waiting.leaf(|template| template.until = NOW + 20 * YEAR);
+        waiting.device.now = Some(at(now));
+        let reply = waiting.success(&[&leaf]);
+        match waiting.device.take(waiting.transmit, reply) {
+            Ok(step) => assert_eq!((issued_step(step).certificate, valid), (leaf, true)),
+            Err(failed) => {
+                assert_eq!((failed.error, valid), (BadSignature::Validity.into(), false));
+                assert!(failed.retry.is_some());
+            }
+        }
     }
 }
 

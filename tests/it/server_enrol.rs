@@ -442,9 +442,11 @@ fn a_nonce_of_1_to_64_bytes_is_echoed_and_any_other_is_400() {
 fn requested_extensions_are_read_under_all_three_names() {
     let names = scep::wire::ExtensionsBuilder::default()
         .subject_alt_names(&[scep::wire::GeneralName::Dns("dev1.example.com")])
+        .unwrap()
         .build();
     let other = scep::wire::ExtensionsBuilder::default()
         .subject_alt_names(&[scep::wire::GeneralName::Dns("evil.example.com")])
+        .unwrap()
         .build();
     let oids = [Oid::EXTENSION_REQUEST, Oid::EXTENSION_REQUEST_MICROSOFT, Oid::EXTENSION_REQUEST_VERISIGN];
     for which in oids {

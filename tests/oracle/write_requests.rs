@@ -42,6 +42,7 @@ fn a_request_has_every_field_as_expected() {
             GeneralName::Uri("urn:x"),
             GeneralName::DirectoryName(subject.name()),
         ])
+        .unwrap()
         .build();
     for (digest, challenge, tag) in [
         (Digest::Sha1, "abc", Tag::PrintableString),

@@ -10,6 +10,8 @@ use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
 const CERTIFICATE: &str = "CERTIFICATE";
+/// An older label of the same, read for compatibility and never written (RFC 7468 section 5.1).
+const X509_CERTIFICATE: &str = "X509 CERTIFICATE";
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 const RSA_PRIVATE_KEY: &str = "RSA PRIVATE KEY";
 
@@ -48,14 +50,14 @@ pub fn certificates_to_pem(certificates: &[&[u8]]) -> String {
 }
 
 /// Reads every certificate in `text`, in the order found (RFC 7468 section 5); other text and other PEM blocks
-/// around them are skipped. What is inside a certificate is not looked at.
+/// around them are skipped. `X509 CERTIFICATE` is read too. What is inside a certificate is not looked at.
 ///
 /// Fails with [`InvalidMessage::Pem`] when there is none or a block cannot be read.
 pub fn certificates_from_pem(text: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     let mut certificates = Vec::new();
     for block in Blocks(text) {
         let block = block?;
-        if block.label == CERTIFICATE {
+        if matches!(block.label, CERTIFICATE | X509_CERTIFICATE) {
             certificates.push(CertificateDer::from(block.decode()?.to_vec()));
         }
     }
@@ -79,7 +81,14 @@ struct Block<'a> {
 impl Block<'_> {
     fn decode(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
         let unreadable = |_| InvalidMessage::Pem;
-        let mut decoder = Decoder::new_detect_wrap(self.text.as_bytes()).map_err(unreadable)?;
+        // Blanks at the end of lines are to be ignored (RFC 7468 section 2). The copy may be of a private key.
+        let mut text = Zeroizing::new(String::with_capacity(self.text.len()));
+        for line in self.text.split_inclusive('\n') {
+            let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+            text.push_str(line.trim_ascii_end());
+            text.push_str(end);
+        }
+        let mut decoder = Decoder::new_detect_wrap(text.as_bytes()).map_err(unreadable)?;
         let mut der = Zeroizing::new(vec![0; decoder.remaining_len()]);
         decoder.decode(&mut der).map_err(unreadable)?;
         if !decoder.is_finished() {
@@ -96,7 +105,10 @@ impl<'a> Iterator for Blocks<'a> {
     type Item = Result<Block<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let start = self.0.find("-----BEGIN ")?;
+        let (start, _) = self.0.match_indices("-----BEGIN ").find(|(start, _)| {
+            // at the start of a line only
+            self.0.get(..*start).is_some_and(|before| before.is_empty() || before.ends_with(['\n', '\r']))
+        })?;
         let text = core::mem::take(&mut self.0).get(start..)?;
         let block = split(text);
         if let Some((_, rest)) = block {

@@ -63,6 +63,27 @@ fn damaged_pem_is_refused() {
 }
 
 #[test]
+fn a_boundary_counts_only_at_the_start_of_a_line() {
+    let good = certificates_to_pem(&[CERTIFICATE_DER]);
+    let text = format!("look for -----BEGIN CERTIFICATE----- below\n -----BEGIN X-----\n{good}");
+    assert_eq!(certificates_from_pem(&text).unwrap(), [CertificateDer::from(CERTIFICATE_DER)]);
+    assert_eq!(certificates_from_pem(&format!("x{good}")).err(), Some(UNREADABLE));
+}
+
+#[test]
+fn older_labels_and_blanks_at_the_end_of_lines_are_read() {
+    let good = certificates_to_pem(&[CERTIFICATE_DER]);
+    for text in [
+        good.replace("CERTIFICATE", "X509 CERTIFICATE"),
+        good.replace('\n', " \t\n"),
+        good.replace('\n', "  \r\n"),
+    ] {
+        assert_eq!(certificates_from_pem(&text).unwrap(), [CertificateDer::from(CERTIFICATE_DER)], "{text}");
+    }
+    assert!(SoftwareKey::from_pem(&PKCS8.replace('\n', " \n")).is_ok());
+}
+
+#[test]
 fn certificates_keep_their_order() {
     let other: &[u8] = &[0x30, 0x03, 0x02, 0x01, 0x07];
     let text = certificates_to_pem(&[CERTIFICATE_DER, other, CERTIFICATE_DER]);
