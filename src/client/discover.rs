@@ -43,24 +43,21 @@ pub(super) fn start(config: Arc<ClientConfig>, url: ScepUrl, goal: Goal) -> Step
 /// goes on as if `SCEPStandard` were there: whoever strips the list gains nothing (R-7.5-1, T28).
 pub(super) fn capabilities(plan: Box<Plan>, response: &HttpResponse) -> Result<Step, (Error, Box<Plan>)> {
     let limits = &plan.config.limits;
-    let read = match transport::check_response(response, Operation::GetCaCaps, limits.capabilities) {
-        Ok(()) => Capabilities::parse(&response.body, limits),
+    let enrolling = !matches!(plan.goal, Goal::Capabilities);
+    let read = transport::check_response(response, Operation::GetCaCaps, limits.capabilities)
+        .and_then(|()| Capabilities::parse(&response.body, limits));
+    let read = match read {
         // who asks for nothing else wants to know; an enrolment goes on
-        Err(Error::UnexpectedStatus(status))
-            if !matches!(status, 408 | 429 | 503) && !matches!(plan.goal, Goal::Capabilities) =>
-        {
+        Err(Error::UnexpectedStatus(status)) if enrolling && !matches!(status, 408 | 429 | 503) => {
             Ok(Capabilities::new())
         }
-        Err(error) => Err(error),
-    };
-    let read = match read {
         // too long to be read: nobody signed it, and it decides nothing
-        Err(Error::TooLarge(_)) if !matches!(plan.goal, Goal::Capabilities) => Ok(Capabilities::new()),
+        Err(Error::TooLarge(_)) if enrolling => Ok(Capabilities::new()),
         other => other,
     };
     match read {
         Err(error) => Err((error, plan)),
-        Ok(list) if matches!(plan.goal, Goal::Capabilities) => Ok(Step::Done(Done::Capabilities(list))),
+        Ok(list) if !enrolling => Ok(Step::Done(Done::Capabilities(list))),
         Ok(list) => {
             let identifier = plan.config.ca_identifier.as_deref();
             let request = transport::get(&plan.url, Operation::GetCaCert, identifier);

@@ -225,7 +225,7 @@ pub(super) fn begin(
         [] => None,
         der => Some(Extensions::parse(der, &config.limits)?),
     };
-    let info = CertificationRequestInfoDraft {
+    let mut info = CertificationRequestInfoDraft {
         subject: subject.name(),
         public_key: key,
         challenge: challenge.as_ref().map(ChallengePassword::expose),
@@ -233,7 +233,7 @@ pub(super) fn begin(
     }
     .encode();
     let scheme = SignatureScheme::RsaPkcs1(DIGEST);
-    let job = SignJob::new(config.provider, info.to_vec(), scheme, Purpose::Csr, &public_key)?;
+    let job = SignJob::new(config.provider, core::mem::take(&mut *info), scheme, Purpose::Csr, &public_key)?;
     let setup = Arc::new(Setup { config, url, ca, transaction_id, serial, subject, public_key, now });
     Ok(Step::Sign(Sign(Box::new(Signing::Csr { setup, job }))))
 }

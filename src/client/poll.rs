@@ -53,8 +53,7 @@ impl Wait {
     /// [`Client::fetch_ca`](super::Client::fetch_ca) gets them. [`ApiMisuse::NoAnchor`] when it trusts other anchors.
     pub fn with_ca(mut self, ca: TrustedCa) -> Result<Self, Box<Failed<Self>>> {
         if self.enrolment.ca.anchors() != ca.anchors() {
-            let error = ApiMisuse::NoAnchor.into();
-            return Err(Box::new(Failed { error, retry: Some(self), retry_after: None }));
+            return Err(Failed::kept(ApiMisuse::NoAnchor.into(), self));
         }
         self.enrolment.ca = ca;
         Ok(self)
@@ -121,21 +120,12 @@ impl Wait {
     pub fn poll(self, rng: &mut Rng<'_>) -> Result<Step, Box<Failed<Self>>> {
         if self.polls >= self.enrolment.config.polls_max {
             // given back, to be saved: a client with more patience may go on
-            return Err(Box::new(Failed {
-                error: Limit::Polls.into(),
-                retry: Some(self),
-                retry_after: None,
-            }));
+            return Err(Failed::kept(Limit::Polls.into(), self));
         }
         let polls = self.polls.saturating_add(1);
-        let content = match names(&self.enrolment) {
-            Ok(content) => content,
-            Err(error) => return Err(Failed::new(error, self)),
-        };
-        match self.enrolment.clone().message(MessageType::CertPoll, &content, polls, rng) {
-            Ok(step) => Ok(step),
-            Err(error) => Err(Failed::new(error, self)),
-        }
+        names(&self.enrolment)
+            .and_then(|content| self.enrolment.clone().message(MessageType::CertPoll, &content, polls, rng))
+            .map_err(|error| Failed::new(error, self))
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn read(
     let retry_after = response.retry_after;
     transport::check_response(&response, Operation::PkiOperation, config.limits.response)?;
     let message = Unverified::parse(response.body, &config.limits)?;
-    let reply = message.verify_by(config.provider, &ca.signers(config))?;
+    let reply = message.verify_by(config.provider, ca.signers(config))?;
     if now.is_some() {
         // R-2.2-9: it was valid when the CA was trusted, which may be long ago
         ca.check(config, &Certificate::parse(reply.signer())?, &[], now)?;
@@ -91,7 +91,7 @@ pub(super) fn read(
         PkiStatus::Success => {
             let policy = OpenPolicy {
                 provider: config.provider,
-                recipients: core::slice::from_ref(&flight.enrolment.certificate),
+                recipients: &[&flight.enrolment.certificate],
                 single_des: config.compat.des_cbc_reply,
                 any_key_identifier: true,
             };
@@ -134,13 +134,7 @@ pub(super) fn open(
 ) -> Result<Step, Box<Failed<Transmit>>> {
     let Sealed { flight, envelope, request, now } = sealed;
     let opened = unwrapped.map_err(Error::from).and_then(|unwrapped| envelope.open(&unwrapped));
-    let opened = match opened {
-        Ok(opened) => opened,
-        Err(error) => {
-            return Err(Failed::new(error, Transmit { request, stage: Stage::Reply(Box::new(flight)) }));
-        }
-    };
-    match issued(&flight.enrolment, &opened, now) {
+    match opened.and_then(|opened| issued(&flight.enrolment, &opened, now)) {
         Ok((certificate, others)) => {
             let ca = flight.enrolment.ca;
             Ok(Step::Done(Done::Issued(Issued { certificate, others, ca, checked_time: now.is_some() })))

@@ -124,6 +124,11 @@ impl<S> Failed<S> {
         Box::new(Self { error, retry, retry_after: None })
     }
 
+    /// Gives `step` back whatever the table says: nothing was sent, or nothing is lost by trying otherwise.
+    pub(super) fn kept(error: Error, step: S) -> Box<Self> {
+        Box::new(Self { error, retry: Some(step), retry_after: None })
+    }
+
     pub(super) fn dead(error: Error) -> Box<Self> {
         Box::new(Self { error, retry: None, retry_after: None })
     }

@@ -4,13 +4,11 @@ use super::config::ClientConfig;
 use super::discover::{Goal, Plan};
 use super::enrol;
 use super::step::{Done, Failed, Step};
-use crate::crypto::Provider;
 use crate::error::{ApiMisuse, Error, PeerMisbehaved};
 use crate::message::{PathContext, check_path, check_path_within};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::certificate::Certificate;
 use crate::wire::extension::KeyUsage;
-use crate::wire::limits::Limits;
 use crate::wire::oid::Oid;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -80,7 +78,7 @@ impl Trust {
         let ca = match made {
             Ok(ca) => ca,
             // nothing is lost: the caller may pin another certificate
-            Err(error) => return Err(Box::new(Failed { error, retry: Some(self), retry_after: None })),
+            Err(error) => return Err(Failed::kept(error, self)),
         };
         let Self { plan, now, .. } = self;
         let Plan { config, url, goal } = *plan;
@@ -129,7 +127,9 @@ impl TrustedCa {
         if !usable {
             return Err(ApiMisuse::NoAnchor.into());
         }
-        let context = path_context(config.provider, &config.limits, anchors, others, now);
+        let intermediates: Vec<_> = others.iter().collect();
+        let (provider, limits) = (config.provider, &config.limits);
+        let context = PathContext { provider, limits, anchors, intermediates: &intermediates, now };
         let mut budget = config.limits.signatures.saturating_add(config.limits.certificates);
         let mut chained: Vec<CertificateDer<'static>> = Vec::new();
         let mut refused = None;
@@ -184,14 +184,16 @@ impl TrustedCa {
     }
 
     /// The certificates that may sign replies: the CA's own, and those of RAs for digital signatures (T31).
-    pub(super) fn signers(&self, config: &ClientConfig) -> Vec<CertificateDer<'static>> {
-        let may_sign = |der: &&CertificateDer<'static>| {
+    pub(super) fn signers<'a>(
+        &'a self,
+        config: &'a ClientConfig,
+    ) -> impl Iterator<Item = &'a CertificateDer<'static>> {
+        self.chained.iter().filter(|der| {
             Certificate::parse(der).is_ok_and(|own| {
                 let usage = own.key_usage().is_none_or(|usage| usage.contains(KeyUsage::DIGITAL_SIGNATURE));
                 own.is_ca() || is_one_of(&own, &self.anchors) || (usage && may_be_ra(&own, config))
             })
-        };
-        self.chained.iter().filter(may_sign).cloned().collect()
+        })
     }
 
     /// Checks that `leaf` chains to an anchor.
@@ -202,8 +204,11 @@ impl TrustedCa {
         extra: &[CertificateDer<'static>],
         now: Option<UnixTime>,
     ) -> Result<(), Error> {
-        let intermediates: Vec<_> = self.chained.iter().chain(extra).cloned().collect();
-        check_path(leaf, &path_context(config.provider, &config.limits, &self.anchors, &intermediates, now))
+        let intermediates: Vec<_> = self.chained.iter().chain(extra).collect();
+        let (provider, limits) = (config.provider, &config.limits);
+        let context =
+            PathContext { provider, limits, anchors: &self.anchors, intermediates: &intermediates, now };
+        check_path(leaf, &context)
     }
 }
 
@@ -214,16 +219,6 @@ impl fmt::Debug for TrustedCa {
             Err(_) => f.write_str("TrustedCa(..)"),
         }
     }
-}
-
-fn path_context<'a>(
-    provider: &'a Provider,
-    limits: &'a Limits,
-    anchors: &'a [CertificateDer<'static>],
-    intermediates: &'a [CertificateDer<'static>],
-    now: Option<UnixTime>,
-) -> PathContext<'a> {
-    PathContext { provider, limits, anchors, intermediates, now }
 }
 
 /// A CA certificate, or a self-issued one of old that does not say.

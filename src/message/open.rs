@@ -88,15 +88,15 @@ impl Unverified {
     }
 
     /// Verifies with one of `trusted`; the certificates in the message are not looked at (T31).
-    pub fn verify_by(
+    pub fn verify_by<'a>(
         self,
         provider: &Provider,
-        trusted: &[CertificateDer<'static>],
+        trusted: impl IntoIterator<Item = &'a CertificateDer<'static>>,
     ) -> Result<Verified, Error> {
         let (_, signer) = self.signer_info()?;
         let selector = signer.sid();
         let certificate = trusted
-            .iter()
+            .into_iter()
             .find(|der| Certificate::parse(der).is_ok_and(|certificate| selector.matches(&certificate)))
             .cloned()
             .ok_or(BadSignature::UntrustedSigner)?;
@@ -253,7 +253,7 @@ pub struct OpenPolicy<'a> {
     /// The algorithms.
     pub provider: &'static Provider,
     /// The certificates whose private keys are at hand.
-    pub recipients: &'a [CertificateDer<'static>],
+    pub recipients: &'a [&'a CertificateDer<'static>],
     /// Whether single DES may be read, if the provider can (RFC 8894 section 2.9 forbids it).
     pub single_des: bool,
     /// Takes any subjectKeyIdentifier for that of a certificate without that extension: for a client, which has one
@@ -264,7 +264,7 @@ pub struct OpenPolicy<'a> {
 impl<'a> OpenPolicy<'a> {
     fn find(&self, selector: &CertificateSelector<'_>) -> Option<&'a CertificateDer<'static>> {
         let by_key = matches!(selector, CertificateSelector::SubjectKeyIdentifier(_));
-        self.recipients.iter().find(|der| {
+        self.recipients.iter().copied().find(|der| {
             Certificate::parse(der).is_ok_and(|certificate| {
                 let unnamed = certificate.subject_key_identifier().is_none();
                 selector.matches(&certificate) || (self.any_key_identifier && by_key && unnamed)

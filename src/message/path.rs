@@ -20,7 +20,7 @@ pub struct PathContext<'a> {
     /// Certificates that are trusted as they stand.
     pub anchors: &'a [CertificateDer<'static>],
     /// Certificates that may lie between.
-    pub intermediates: &'a [CertificateDer<'static>],
+    pub intermediates: &'a [&'a CertificateDer<'static>],
     /// The time; without it dates are not checked.
     pub now: Option<UnixTime>,
 }
@@ -54,7 +54,7 @@ pub(crate) fn check_path_within(
         let mut expired = false;
         let mut next = None;
         let anchors = context.anchors.iter().map(|der| (der, true));
-        let intermediates = context.intermediates.iter().map(|der| (der, false));
+        let intermediates = context.intermediates.iter().map(|der| (*der, false));
         for (der, is_anchor) in anchors.chain(intermediates) {
             let Ok(issuer) = Certificate::parse(der) else { continue };
             let usable = is_anchor || (may_issue(&issuer, below.len()) && !below.contains(&issuer.as_der()));

@@ -134,11 +134,10 @@ impl Enrol {
 
     /// Records the transaction in `state`, or as it is when it is new and stays pending.
     pub(super) fn record_as(self, state: Option<State>, cause: Option<Error>) -> Exchange {
+        let held = self.is_held();
         let Self { session, key, from, open, .. } = self;
         let to = match state {
-            Some(state) if from == Some(open.revision()) => {
-                open.advanced(state, session.now, session.config.finished_retention)
-            }
+            Some(state) if held => open.advanced(state, session.now, session.config.finished_retention),
             Some(state) => open.starting_as(state, session.now, session.config.finished_retention),
             None => open,
         };

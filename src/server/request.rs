@@ -98,8 +98,8 @@ fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Res
     let signer = Certificate::parse(verified.signer())?;
     signer.public_key().rsa()?.check(&session.config.limits).map_err(|_| Unsupported::PublicKey)?;
 
-    let recipients: Vec<CertificateDer<'static>> =
-        session.config.identities.iter().map(|identity| identity.encryption.clone()).collect();
+    let recipients: Vec<&CertificateDer<'static>> =
+        session.config.identities.iter().map(|identity| &identity.encryption).collect();
     let policy = OpenPolicy {
         provider: session.config.provider,
         recipients: &recipients,
@@ -108,7 +108,7 @@ fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Res
     };
     let envelope = verified.envelope(&policy, rng)?;
     let named = envelope.job().recipient().certificate();
-    session.identity = recipients.iter().position(|recipient| recipient == named).unwrap_or_default();
+    session.identity = recipients.iter().position(|recipient| *recipient == named).unwrap_or_default();
     let cipher = envelope.content_encryption();
     if session.config.provider.cipher(cipher).is_ok() {
         session.cipher = cipher;

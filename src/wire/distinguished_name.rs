@@ -223,26 +223,11 @@ fn encode_oid(dotted: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::name::tests::name;
     use super::*;
     use alloc::string::ToString;
 
     const CN: &[u8] = &[0x55, 4, 3];
-
-    /// A name with one attribute in each relative distinguished name.
-    fn name(attributes: &[(&[u8], u8, &[u8])]) -> Vec<u8> {
-        let mut writer = Writer::new();
-        writer.nested(tlv::SEQUENCE, |writer| {
-            for (oid, tag, value) in attributes {
-                writer.nested(tlv::SET, |writer| {
-                    writer.nested(tlv::SEQUENCE, |writer| {
-                        writer.tlv(tlv::OBJECT_IDENTIFIER, oid);
-                        writer.tlv(*tag, value);
-                    });
-                });
-            }
-        });
-        writer.finish()
-    }
 
     fn made(text: &str) -> DistinguishedName {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))

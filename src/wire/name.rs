@@ -338,7 +338,7 @@ pub(crate) fn is_unseen(character: char) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::distinguished_name::DistinguishedName;
     use super::super::tlv::Writer;
     use super::*;
@@ -347,7 +347,7 @@ mod tests {
     const CN: &[u8] = &[0x55, 4, 3];
 
     /// A name with one attribute in each relative distinguished name.
-    fn name(attributes: &[(&[u8], u8, &[u8])]) -> Vec<u8> {
+    pub(crate) fn name(attributes: &[(&[u8], u8, &[u8])]) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.nested(tlv::SEQUENCE, |writer| {
             for (oid, tag, value) in attributes {

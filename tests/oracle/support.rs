@@ -116,12 +116,13 @@ pub(crate) fn enclose(content: &[u8], recipient: &Party, cipher: ContentEncrypti
 
 /// What is in the envelope of a verified message.
 pub(crate) fn open(message: &Verified, recipient: &Party, single_des: bool) -> Result<Vec<u8>, Error> {
-    let recipients = [recipient.certificate()];
+    let certificate = recipient.certificate();
+    let recipients = [&certificate];
     let policy =
         OpenPolicy { provider: PROVIDER, recipients: &recipients, single_des, any_key_identifier: false };
     let mut rng = Random::new(seeded(3));
     let envelope = message.envelope(&policy, &mut rng)?;
-    assert_eq!(envelope.job().recipient().certificate(), &recipients[0]);
+    assert_eq!(envelope.job().recipient().certificate(), &certificate);
     let unwrapped = recipient.key().decrypt(envelope.job(), &mut rng)?;
     envelope.open(&unwrapped)?.content().map(<[u8]>::to_vec)
 }
