@@ -90,6 +90,7 @@ reasons! {
         Time = "time that cannot be read (RFC 5280 section 4.1.2.5)",
         Pem = "PEM text that cannot be read (RFC 7468)",
         NoCertificates = "no CA certificate in the answer to GetCACert (RFC 8894 section 4.2.1)",
+        Crl = "certificate revocation list that cannot be read (RFC 5280 section 5.1)",
         SavedState = "saved state that is damaged, of another version, or of another library",
     }
 }
@@ -148,6 +149,10 @@ reasons! {
         TransactionBusy = "another request is open under this transactionID (RFC 8894 section 3.2.1.1)",
         UnknownTransaction = "no such transaction for this key (RFC 8894 section 4.4)",
         StoredRefusal = "the transaction was refused before",
+        UnknownCertificate = "no such certificate or CRL, or not for this sender (RFC 8894 sections 4.5 and 4.6)",
+        NotRenewable = "the signer's certificate does not allow this renewal (RFC 8894 section 2.5)",
+        Downgrade = "the capabilities lack what the configuration demands (RFC 8894 section 7.5)",
+        NoCrl = "SUCCESS without the requested certificate revocation list (RFC 8894 section 3.3.2.1)",
     }
 }
 
@@ -218,6 +223,9 @@ reasons! {
         Identity = "certificate and role of a server identity do not fit",
         Chain = "issued certificate does not fit what was authorised",
         SubjectText = "text that is not a distinguished name",
+        Certificate = "certificate that does not fit what it is given for",
+        Crl = "certificate revocation list that does not fit what was asked for",
+        WeakChallenge = "challenge password too weak to protect a message with it (RFC 8894 section 7.3)",
     }
 }
 
@@ -328,7 +336,9 @@ impl Error {
             Self::BadSignature(BadSignature::Algorithms) | Self::TooLarge(Limit::PublicKey) => {
                 FailInfo::BadAlg
             }
-            Self::PeerMisbehaved(PeerMisbehaved::UnknownTransaction) => FailInfo::BadCertId,
+            Self::PeerMisbehaved(PeerMisbehaved::UnknownTransaction | PeerMisbehaved::UnknownCertificate) => {
+                FailInfo::BadCertId
+            }
             _ => FailInfo::BadRequest,
         }
     }

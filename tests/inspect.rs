@@ -265,7 +265,7 @@ impl Message {
 fn sealed(content: &[u8]) -> Vec<u8> {
     let ca = Key::ca().certificate("C=DE, CN=Test CA");
     let ca = Certificate::parse(&ca).unwrap();
-    envelope(&PROVIDER, content, &ca, ContentEncryption::Aes128Cbc, &mut rng()).unwrap()
+    envelope(&PROVIDER, content, (&ca).into(), ContentEncryption::Aes128Cbc, &mut rng()).unwrap()
 }
 
 fn read(input: &[u8]) -> Report {

@@ -6,9 +6,9 @@ use super::step::{Sign, Step};
 use super::trust::TrustedCa;
 use crate::crypto::{ChallengePassword, KeyError, Purpose, Rng, SignJob, Signature, random};
 use crate::error::{ApiMisuse, Error};
-use crate::message::{self, Fields, envelope};
+use crate::message::{self, Addressee, Fields, envelope};
 use crate::transport::ScepUrl;
-use crate::wire::algorithm::{ContentEncryption, Digest, SignatureScheme};
+use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport, SignatureScheme};
 use crate::wire::attributes::{MessageType, Nonce, TransactionId};
 use crate::wire::certificate::{self, Certificate, TbsCertificateDraft};
 use crate::wire::distinguished_name::DistinguishedName;
@@ -156,7 +156,9 @@ impl Enrolment {
     ) -> Result<Step, Error> {
         let provider = self.config.provider;
         let recipient = Certificate::parse(self.ca.recipient())?;
-        let sealed = envelope(provider, content, &recipient, CIPHER, rng)?;
+        let addressee =
+            Addressee::Certificate { certificate: &recipient, transport: KeyTransport::RsaPkcs1v15 };
+        let sealed = envelope(provider, content, addressee, CIPHER, rng)?;
         let nonce = Nonce::from_bytes(&random::random_array::<16>(rng)?)?;
         let fields = Fields {
             message_type,

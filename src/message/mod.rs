@@ -19,4 +19,4 @@ pub use open::{Envelope, OpenPolicy, Opened, Unverified, Verified};
 #[cfg(feature = "client")]
 pub(crate) use path::check_path_within;
 pub use path::{PathContext, check_path};
-pub use seal::{Draft, Fields, envelope};
+pub use seal::{Addressee, Draft, Fields, envelope};

@@ -117,7 +117,7 @@ impl Unverified {
             return Err(BadSignature::ContentType.into());
         }
         let certificate = Certificate::parse(&signer)?;
-        certificate.public_key().rsa()?.check(&self.limits)?;
+        certificate.public_key().check(&self.limits)?;
         provider.verifier(scheme)?.verify(
             &certificate.public_key(),
             &attributes.to_be_verified(),

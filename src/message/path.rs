@@ -83,7 +83,7 @@ fn issued(
     let scheme = SignatureScheme::from_identifier(&subject.signature_algorithm())?;
     let verifier = context.provider.verifier(scheme)?;
     let key = issuer.public_key();
-    key.rsa()?.check(context.limits)?;
+    key.check(context.limits)?;
     *budget = budget.checked_sub(1).ok_or(Limit::Signatures)?;
     Ok(verifier.verify(&key, &[subject.tbs()], subject.signature()).is_ok())
 }

@@ -2,7 +2,7 @@
 
 use crate::crypto::{ContentKey, Provider, Purpose, Rng, SignJob, Signature};
 use crate::error::{ApiMisuse, Error, FailInfo};
-use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport, SignatureScheme};
+use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport};
 use crate::wire::attributes::{MessageType, Nonce, PkiStatus, SignedAttributesDraft, TransactionId};
 use crate::wire::certificate::Certificate;
 use crate::wire::enveloped_data::EnvelopedDataDraft;
@@ -13,16 +13,37 @@ use core::fmt;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use zeroize::Zeroizing;
 
-/// Encrypts `content` for the key of `recipient` (RFC 5652 section 6): a ContentInfo with an EnvelopedData.
+/// Whom an envelope is for, and so how its content key is protected (RFC 8894 section 3.1).
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub enum Addressee<'a> {
+    /// The owner of a certificate with an RSA key (RFC 5652 section 6.2.1).
+    Certificate {
+        /// The certificate.
+        certificate: &'a Certificate<'a>,
+        /// How the content key is encrypted.
+        transport: KeyTransport,
+    },
+}
+
+impl<'a> From<&'a Certificate<'a>> for Addressee<'a> {
+    /// With RSAES-PKCS1-v1_5, which every peer knows.
+    fn from(certificate: &'a Certificate<'a>) -> Self {
+        Self::Certificate { certificate, transport: KeyTransport::RsaPkcs1v15 }
+    }
+}
+
+/// Encrypts `content` for `addressee` (RFC 5652 section 6): a ContentInfo with an EnvelopedData.
 pub fn envelope(
     provider: &Provider,
     content: &[u8],
-    recipient: &Certificate<'_>,
+    addressee: Addressee<'_>,
     algorithm: ContentEncryption,
     rng: &mut Rng<'_>,
 ) -> Result<Vec<u8>, Error> {
+    let Addressee::Certificate { certificate: recipient, transport } = addressee;
     let cipher = provider.cipher(algorithm)?;
-    let wrapper = provider.wrapper(KeyTransport::RsaPkcs1v15)?;
+    let wrapper = provider.wrapper(transport)?;
     let key = ContentKey::random(algorithm.key_length(), rng)?;
     let mut iv = [0; 16];
     let iv = iv.get_mut(..algorithm.block_length()).ok_or(ApiMisuse::Algorithm)?;
@@ -103,8 +124,8 @@ impl Draft {
             transaction_id: &fields.transaction_id,
         }
         .encode();
-        let scheme = SignatureScheme::RsaPkcs1(digest);
         let public_key = Certificate::parse(&certificate)?.public_key();
+        let scheme = public_key.signature_scheme(digest)?;
         let job = SignJob::new(provider, attributes, scheme, purpose, public_key.as_der())?;
         Ok(Self { content, certificate, job })
     }

@@ -5,9 +5,9 @@ use super::exchange::{Exchange, Sign};
 use super::outcome::{Event, Outcome, Status, Summary};
 use crate::crypto::{Purpose, Rng, random};
 use crate::error::{Error, FailInfo, InvalidMessage};
-use crate::message::{Draft, Fields, envelope};
+use crate::message::{Addressee, Draft, Fields, envelope};
 use crate::transport::HttpResponse;
-use crate::wire::algorithm::{ContentEncryption, Digest};
+use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport};
 use crate::wire::attributes::{MessageType, Nonce, PkiStatus, TransactionId};
 use crate::wire::certificate::Certificate;
 use crate::wire::certs_only;
@@ -144,7 +144,9 @@ impl Session {
                 let list: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
                 let signer = self.signer.as_ref().ok_or(InvalidMessage::Certificate)?;
                 let recipient = Certificate::parse(signer)?;
-                envelope(provider, &certs_only::encode(&list), &recipient, self.cipher, rng)?
+                let transport = KeyTransport::RsaPkcs1v15;
+                let addressee = Addressee::Certificate { certificate: &recipient, transport };
+                envelope(provider, &certs_only::encode(&list), addressee, self.cipher, rng)?
             }
             // zero octets, and present: some clients cannot read an absent eContent
             Answer::Pending | Answer::Failure(_) => Vec::new(),

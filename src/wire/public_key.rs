@@ -1,6 +1,6 @@
 //! Public keys: SubjectPublicKeyInfo, and the RSA key in it.
 
-use super::algorithm::AlgorithmIdentifier;
+use super::algorithm::{AlgorithmIdentifier, Digest, SignatureScheme};
 use super::limits::Limits;
 use super::oid::Oid;
 use super::tlv::{self, Reader, Writer};
@@ -67,6 +67,17 @@ impl<'a> SubjectPublicKeyInfo<'a> {
             return Err(Unsupported::PublicKey.into());
         }
         RsaPublicKey::read(self.key).map_err(|_| InvalidMessage::PublicKey.into())
+    }
+
+    /// Whether it is a key of a kind that is known here, and of a size that arithmetic may be done with:
+    /// [`Unsupported::PublicKey`], [`InvalidMessage::PublicKey`] or [`Limit::PublicKey`] if not.
+    pub fn check(&self, limits: &Limits) -> Result<(), Error> {
+        self.rsa()?.check(limits)
+    }
+
+    /// The scheme in which this key signs with this digest. [`Unsupported::PublicKey`] for a key that cannot sign.
+    pub fn signature_scheme(&self, digest: Digest) -> Result<SignatureScheme, Error> {
+        self.rsa().map(|_| SignatureScheme::RsaPkcs1(digest))
     }
 
     /// Whether both are the same key, however they are encoded.

@@ -109,7 +109,7 @@ pub(crate) fn reply(message: Vec<u8>) -> HttpResponse {
 
 pub(crate) fn enveloped(content: &[u8], recipient: &CertificateDer<'_>) -> Vec<u8> {
     let recipient = Certificate::parse(recipient).unwrap();
-    envelope(&PROVIDER, content, &recipient, ContentEncryption::Aes128Cbc, &mut seeded(3)).unwrap()
+    envelope(&PROVIDER, content, (&recipient).into(), ContentEncryption::Aes128Cbc, &mut seeded(3)).unwrap()
 }
 
 /// Encrypted with any cipher, also with one that the library does not write.

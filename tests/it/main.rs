@@ -2,21 +2,31 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod cert_rep;
+mod client_compat;
 mod client_damage;
 mod client_enrol;
+mod client_fetch;
 mod client_legacy;
+mod client_next_ca;
 mod client_pending;
+mod client_renewal;
 mod client_replies;
 mod client_trust;
+mod losses;
+mod quirks;
 mod reading;
 mod requests;
 mod server_discovery;
 mod server_enrol;
 mod server_errors;
 mod server_faults;
+mod server_find;
 mod server_grant;
 mod server_hostile;
 mod server_kit;
+mod server_next_ca;
 mod server_polling;
+mod server_renewal;
 mod server_uniform;
 mod support;
+mod transactions;

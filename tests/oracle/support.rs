@@ -111,7 +111,7 @@ pub(crate) fn seal(content: Vec<u8>, fields: &Fields, signer: &Party, digest: Di
 pub(crate) fn enclose(content: &[u8], recipient: &Party, cipher: ContentEncryption) -> Vec<u8> {
     let certificate = recipient.certificate();
     let certificate = Certificate::parse(&certificate).unwrap();
-    envelope(PROVIDER, content, &certificate, cipher, &mut Random::new(seeded(2))).unwrap()
+    envelope(PROVIDER, content, (&certificate).into(), cipher, &mut Random::new(seeded(2))).unwrap()
 }
 
 /// What is in the envelope of a verified message.

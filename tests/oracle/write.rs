@@ -190,7 +190,8 @@ fn an_envelope_has_every_field_as_expected() {
     let certificate = CA.certificate();
     let certificate = wire::Certificate::parse(&certificate).unwrap();
     let mut rng = scep::crypto::Random::new(crate::support::seeded(4));
-    let refused = scep::message::envelope(PROVIDER, b"", &certificate, ContentEncryption::DesCbc, &mut rng);
+    let refused =
+        scep::message::envelope(PROVIDER, b"", (&certificate).into(), ContentEncryption::DesCbc, &mut rng);
     assert_eq!(refused, Err(scep::error::Unsupported::SingleDes.into()));
 }
 

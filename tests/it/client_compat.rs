@@ -1,0 +1,1 @@
+//! What a client does for peers that deviate, and only behind its switch.

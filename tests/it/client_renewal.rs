@@ -1,0 +1,1 @@
+//! Renewal on the client (RFC 8894 section 2.5).

@@ -1,0 +1,1 @@
+//! What real peers send, one test each.

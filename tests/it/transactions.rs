@@ -1,0 +1,1 @@
+//! The transaction table, row by row (tests/CONFORMANCE.md).
