@@ -105,6 +105,8 @@ reasons! {
         KeyTransport = "key transport algorithm not supported or not allowed (RFC 8894 section 3.1)",
         PublicKey = "kind of public key not supported here",
         Operation = "operation or message type that is switched off here",
+        KeyDerivation = "recipient by password with an algorithm or a parameter not supported or not allowed (RFC 3211)",
+        Crl = "certificate revocation list with a critical extension, which may not say all about its issuer's certificates (RFC 5280 section 5.2)",
     }
 }
 
@@ -199,6 +201,7 @@ reasons! {
         Signatures = "more signatures to verify than the limit",
         Polls = "polled as often as allowed",
         Crls = "more than one certificate revocation list",
+        KeyDerivation = "PBKDF2 with a salt or a number of rounds outside the limits (RFC 8018 section 5.2)",
     }
 }
 

@@ -7,14 +7,16 @@ use rand_core::{TryCryptoRng, TryRng};
 use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::{Pkcs1v15Sign, PrivateKey};
 use scep::Error;
-use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
-use scep::crypto::{ContentEncryption, Digest, Provider, Random, SignatureScheme};
+use scep::crypto::rustcrypto::{PBKDF2_SHA256, PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
+use scep::crypto::{
+    ChallengePassword, ContentEncryption, Digest, KeyTransport, Provider, Random, SignatureScheme,
+};
 use scep::error::{BadEnvelope, InvalidMessage};
 use scep::inspect::{
     ContentForm, Deviation, Identifier, Kind, Parameters, Payload, RecipientKind, Report, Validity, Wrapping,
     inspect,
 };
-use scep::message::envelope;
+use scep::message::{Addressee, envelope};
 use scep::pki_types::UnixTime;
 use scep::transport::{base64_encode, percent_encode};
 use scep::wire::{
@@ -618,6 +620,44 @@ fn des_in_chunks_opens_and_is_told() {
     );
     assert_eq!(report.payload.unwrap().kind(), "IssuerAndSerialNumber");
     assert!(report.envelope.unwrap().is_chunked);
+}
+
+// ALG-5
+#[test]
+fn an_envelope_with_oaep_is_named_and_opened() {
+    let ca = Key::ca().certificate("C=DE, CN=Test CA");
+    let ca = Certificate::parse(&ca).unwrap();
+    for (transport, shown) in [
+        (KeyTransport::RsaOaepSha1, "rsaesOaep (parameters of 2 bytes)"),
+        (KeyTransport::RsaOaepSha256, "rsaesOaep (sha256, mgf1, sha256)"),
+    ] {
+        let addressee = Addressee::Certificate { certificate: &ca, transport };
+        let request = Key::device().request("C=DE, CN=dev1");
+        let sealed =
+            envelope(&PROVIDER, &request, addressee, ContentEncryption::Aes128Cbc, &mut rng()).unwrap();
+        let report = opened(Message::new(MessageType::PkcsReq, sealed).read());
+        assert_eq!((codes(&report), report.payload.as_ref().unwrap().kind()), (vec![], "PKCS#10"));
+        let recipient = &report.envelope.as_ref().unwrap().recipients[0];
+        assert_eq!(recipient.key_encryption.as_ref().unwrap().to_string(), shown);
+    }
+}
+
+// R-3.1-3, PWRI-1, PWRI-2
+#[test]
+fn a_recipient_by_password_is_named_and_does_not_deviate() {
+    static PASSWORDS: Provider = Provider { password_kdfs: &[&PBKDF2_SHA256], ..PROVIDER };
+    let challenge = ChallengePassword::new("AAECAwQFBgcICQoLDA0ODw").unwrap();
+    let addressee = Addressee::Password(&challenge);
+    let sealed = envelope(&PASSWORDS, b"x", addressee, ContentEncryption::Aes256Cbc, &mut rng()).unwrap();
+    let mut report = Message::new(MessageType::PkcsReq, sealed).read();
+    assert_eq!(codes(&report), Vec::<String>::new());
+    let recipient = &report.envelope.as_ref().unwrap().recipients[0];
+    assert_eq!((recipient.kind, recipient.version), (RecipientKind::Password, Some(0)));
+    assert_eq!(recipient.key_derivation.as_ref().unwrap().to_string(), "pbkdf2 (100000, hmacWithSHA256)");
+    assert_eq!(recipient.key_encryption.as_ref().unwrap().to_string(), "pwriKek (aes256-cbc)");
+    assert_eq!(recipient.encrypted_key.len(), 48);
+    let refused = report.open(&PROVIDER, &mut Key::ca().0, &mut rng());
+    assert_eq!(refused, Err(BadEnvelope::Recipient.into()));
 }
 
 #[test]

@@ -42,6 +42,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("pkcs8", "rustcrypto"),
     ("p256", "rustcrypto"),
     ("p384", "rustcrypto"),
+    ("pbkdf2", "rustcrypto"),
 ];
 
 #[test]

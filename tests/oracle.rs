@@ -6,6 +6,8 @@
 
 #[path = "oracle/algorithms.rs"]
 mod algorithms;
+#[path = "oracle/modern.rs"]
+mod modern;
 #[path = "oracle/primitives.rs"]
 mod primitives;
 #[path = "oracle/read.rs"]

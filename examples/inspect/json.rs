@@ -78,6 +78,7 @@ fn algorithm(algorithm: &Algorithm) -> Value {
             Parameters::Null => "NULL".to_string(),
             Parameters::Other(der) => hex(der),
         },
+        "details": algorithm.details(),
     })
 }
 
@@ -168,6 +169,7 @@ fn envelope(envelope: &EnvelopeReport, opened: &Opened) -> Value {
             "version": recipient.version,
             "identifier": recipient.identifier.as_ref().map(ToString::to_string),
             "keyTransport": recipient.key_encryption.as_ref().map(algorithm),
+            "keyDerivation": recipient.key_derivation.as_ref().map(algorithm),
             "encryptedKeyLength": recipient.encrypted_key.len(),
         })
     });

@@ -177,6 +177,7 @@ fn envelope(page: &mut Page, envelope: &EnvelopeReport) {
         page.line(1, format_args!("recipient by {}", recipient.kind));
         page.field(2, "version", recipient.version);
         page.field(2, "for", recipient.identifier.as_ref());
+        page.field(2, "key derivation", recipient.key_derivation.as_ref());
         page.field(2, "key encryption", recipient.key_encryption.as_ref());
         page.line(2, format_args!("encrypted key: {} bytes", recipient.encrypted_key.len()));
     }

@@ -53,12 +53,18 @@ impl Decryptor for NoKey {
 pub enum Purpose {
     /// The certification request, by the key to be certified (RFC 2986 section 4.2).
     Csr,
-    /// The self-signed certificate that carries a first request, by the key to be certified (RFC 8894 section 2.3).
+    /// The self-signed certificate that carries a first request, by its own key: the one to be certified, unless another
+    /// opens the reply (RFC 8894 section 2.3).
     TransportCertificate,
     /// A request to the CA, by the key of the certificate it is sent with (RFC 8894 section 3).
     PkiMessage,
     /// The CA's reply, by the key of the RA or CA certificate (RFC 8894 section 3.3.2).
     CertRep,
+    /// The answer to GetNextCACert, by the key of the RA or CA certificate (RFC 8894 section 4.7.1).
+    NextCa,
+    /// A certificate or a revocation list, by the issuing key. For programs that issue with a [`Signer`]: this library
+    /// asks for none.
+    Certificate,
 }
 
 /// A signature to be made: the bytes, their digest, and the DigestInfo, so that a KMS, a secure element, a
@@ -217,6 +223,12 @@ impl Recipient {
     /// The recipient's certificate.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.0
+    }
+
+    /// Its public key, a DER SubjectPublicKeyInfo: how an owner of several keys finds the right one. `None` when the
+    /// certificate cannot be read.
+    pub fn public_key(&self) -> Option<&[u8]> {
+        Certificate::parse(&self.0).ok().map(|certificate| certificate.public_key().as_der())
     }
 
     /// Its issuer and serial number, as messages name it.

@@ -5,6 +5,7 @@
 //! [`Decryptor`], or behind the jobs themselves ([`SignJob`], [`DecryptJob`]) where a call has to wait.
 
 mod keys;
+pub(crate) mod password;
 pub(crate) mod random;
 #[cfg(feature = "rustcrypto")]
 pub mod rustcrypto;
@@ -23,6 +24,7 @@ use crate::error::{ApiMisuse, Error, Unsupported};
 use crate::wire::public_key::SubjectPublicKeyInfo;
 use alloc::vec::Vec;
 use core::fmt;
+use zeroize::Zeroize;
 
 /// A hash function.
 pub trait DigestAlgorithm: Send + Sync {
@@ -70,6 +72,15 @@ pub trait Verifier: Send + Sync {
     ) -> Result<(), Error>;
 }
 
+/// PBKDF2 (RFC 8018 section 5.2) with the HMAC of one hash function: what makes a key of a challenge password, for
+/// recipients by password (RFC 8894 section 3.1).
+pub trait PasswordKdf: Send + Sync {
+    /// The hash function whose HMAC is the pseudo-random function.
+    fn prf(&self) -> Digest;
+    /// Fills `key`, 16 to 32 bytes. `salt` and `iterations` are within bounds already; the password may be empty.
+    fn derive(&self, password: &[u8], salt: &[u8], iterations: u32, key: &mut [u8]);
+}
+
 /// The algorithms that an application wants, each list in order of preference.
 #[derive(Clone, Copy)]
 pub struct Provider {
@@ -79,10 +90,13 @@ pub struct Provider {
     pub ciphers: &'static [&'static dyn ContentCipher],
     /// Content ciphers for reading only: single DES, and only where a switch allows it.
     pub read_only_ciphers: &'static [&'static dyn ContentCipher],
-    /// Key transports.
+    /// Key transports, for reading and for writing.
     pub wrappers: &'static [&'static dyn KeyWrapper],
     /// Signature verifiers.
     pub verifiers: &'static [&'static dyn Verifier],
+    /// Key derivations for recipients by password (RFC 8894 section 3.1), for reading; writing needs that of SHA-256.
+    /// Where there are none, nothing is encrypted for a password and nothing is opened with one.
+    pub password_kdfs: &'static [&'static dyn PasswordKdf],
 }
 
 impl Provider {
@@ -118,6 +132,11 @@ impl Provider {
     /// The verifier, or [`Unsupported::Signature`].
     pub fn verifier(&self, scheme: SignatureScheme) -> Result<&'static dyn Verifier, Error> {
         find(self.verifiers, |item| item.scheme() == scheme).ok_or(Unsupported::Signature.into())
+    }
+
+    /// The key derivation, or [`Unsupported::KeyDerivation`].
+    pub fn password_kdf(&self, prf: Digest) -> Result<&'static dyn PasswordKdf, Error> {
+        find(self.password_kdfs, |item| item.prf() == prf).ok_or(Unsupported::KeyDerivation.into())
     }
 
     /// SHA-256 over the concatenation of `parts`: fingerprints and identifiers. [`ApiMisuse::Algorithm`] when the
@@ -166,6 +185,13 @@ impl DigestValue {
     /// The digest's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// For digests that were computed from a secret.
+impl Zeroize for DigestValue {
+    fn zeroize(&mut self) {
+        self.bytes.zeroize();
     }
 }
 

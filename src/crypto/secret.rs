@@ -85,6 +85,12 @@ impl Unwrapped {
         }
         own
     }
+
+    /// A rejection unless `wanted`.
+    pub(crate) fn only_if(mut self, wanted: Choice) -> Self {
+        self.valid &= wanted;
+        self
+    }
 }
 
 impl Drop for Unwrapped {
@@ -121,6 +127,15 @@ impl ChallengePassword {
         Ok(Self(text))
     }
 
+    /// Whether the text could be strong enough to protect a message with (RFC 8894 section 7.3): 128 bits at most, by
+    /// its length and by the kinds of characters in it, and eight different ones.
+    ///
+    /// That is a hurdle for what is plainly too weak, not a measure: no look at a text shows how it was made.
+    /// `"correct horse battery staple"` passes, and anybody may have it in a list.
+    pub fn is_strong(&self) -> bool {
+        strength::is_strong(&self.0)
+    }
+
     /// The secret text, for the one place that has to send or forward it.
     pub fn expose(&self) -> &str {
         &self.0
@@ -129,6 +144,39 @@ impl ChallengePassword {
     /// Whether both are the same text; the time depends on the lengths alone.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+/// An upper bound of what a text can hold.
+mod strength {
+    /// Bits that a text has to be able to hold.
+    const BITS: usize = 128;
+    /// Different characters that it needs.
+    const DIFFERENT: usize = 8;
+
+    pub(super) fn is_strong(text: &str) -> bool {
+        let characters = text.chars().count();
+        let different = text.char_indices().filter(|(at, new)| text.find(*new) == Some(*at)).take(DIFFERENT);
+        // sixteenths of a bit
+        let bits = alphabet(text).pow(16).ilog2();
+        let enough = usize::try_from(bits).is_ok_and(|bits| characters.saturating_mul(bits) >= BITS * 16);
+        enough && different.count() == DIFFERENT
+    }
+
+    /// How many characters an alphabet has that people use, and that has all of these.
+    fn alphabet(text: &str) -> u128 {
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return 10;
+        }
+        let lower = text.bytes().any(|byte| byte.is_ascii_lowercase());
+        let upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+        if text.bytes().all(|byte| byte.is_ascii_hexdigit()) && lower != upper {
+            return 16;
+        }
+        let digit = text.bytes().any(|byte| byte.is_ascii_digit());
+        let other = text.bytes().any(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
+        let kinds = [(lower, 26), (upper, 26), (digit, 10), (other, 33), (!text.is_ascii(), 128)];
+        kinds.iter().filter(|(occurs, _)| *occurs).fold(0_u128, |sum, (_, size)| sum.saturating_add(*size))
     }
 }
 
@@ -183,5 +231,35 @@ mod tests {
         let one = ChallengePassword::new("ABC").unwrap();
         assert!(one.matches(&ChallengePassword::new("ABC").unwrap()));
         assert!(!one.matches(&ChallengePassword::new("abc").unwrap()));
+    }
+
+    // PWRI-5, T47, R-7.3-1
+    #[test]
+    fn a_strong_challenge_has_room_for_128_bits_and_eight_different_characters() {
+        let strong = |text: &str| ChallengePassword::new(text).unwrap().is_strong();
+        for text in [
+            // 16 bytes in hexadecimal, in base64 without padding, as 39 digits, 28 lower-case letters, 20 odd ones
+            "000102030405060708090a0b0c0d0e0f",
+            "AAECAwQFBgcICQoLDA0ODw",
+            "123456789012345678901234567890123456789",
+            "abcdefghijklmnopqrstuvwxyzab",
+            "aB3$aB3$cD4%cD4%eF5&",
+            "äöüßéèêëçñãõâîôûœæø",
+        ] {
+            assert!(strong(text), "{text}");
+        }
+        for text in [
+            "000102030405060708090a0b0c0d0e0",
+            // what NDES makes: 16 digits in hexadecimal
+            "0123456789ABCDEF",
+            "12345678901234567890123456789012345678",
+            "abcdefghijklmnopqrstuvwxyza",
+            "secret123",
+            "x",
+            "abcdefgabcdefgabcdefgabcdefgabcdefgabcdefg",
+        ] {
+            assert!(!strong(text), "{text}");
+        }
+        assert!(!strong(&"x".repeat(8192)));
     }
 }

@@ -42,9 +42,11 @@ pub struct RecipientReport {
     pub version: Option<u32>,
     /// Whose key it is for; with key transport only.
     pub identifier: Option<Identifier>,
+    /// How a password becomes a key; with a password only.
+    pub key_derivation: Option<Algorithm>,
     /// How the content key is encrypted.
     pub key_encryption: Option<Algorithm>,
-    /// The encrypted content key; with key transport only.
+    /// The encrypted content key; with key transport and with a password only.
     pub encrypted_key: Vec<u8>,
     transport: Option<KeyTransport>,
 }
@@ -117,15 +119,19 @@ fn recipient(element: &Element<'_>, findings: &mut Findings) -> RecipientReport 
         kind,
         version: None,
         identifier: None,
+        key_derivation: None,
         key_encryption: None,
         encrypted_key: Vec::new(),
         transport: None,
     };
     let mut fields = element.fields();
     report.version = fields.tagged(tlv::INTEGER).and_then(|version| version.small());
+    if kind == RecipientKind::Password {
+        password(&mut report, fields, findings);
+        return report;
+    }
     if kind != RecipientKind::KeyTransport {
         findings.add(Deviation::RecipientKind, Place::RecipientInfo);
-        // The last algorithm of a PasswordRecipientInfo wraps the key.
         let algorithm = fields.find(|field| field.tag == tlv::SEQUENCE);
         report.key_encryption = algorithm
             .and_then(|algorithm| Algorithm::read(&algorithm, Use::Other, Place::RecipientInfo, findings));
@@ -143,6 +149,19 @@ fn recipient(element: &Element<'_>, findings: &mut Findings) -> RecipientReport 
     let key = fields.tagged(tlv::OCTET_STRING).or_else(|| fields.tagged(CHUNKED));
     report.encrypted_key = key.map(|key| key.octets().into_owned()).unwrap_or_default();
     report
+}
+
+/// What follows the version of a PasswordRecipientInfo. RFC 8894 section 3.1 has it for keys that cannot encrypt, and the
+/// password is the challenge, so a key has to be derived.
+fn password(report: &mut RecipientReport, mut fields: Fields<'_>, findings: &mut Findings) {
+    let place = Place::RecipientInfo;
+    let mut read = |element: Element<'_>| Algorithm::read(&element, Use::Other, place, findings);
+    report.key_derivation = fields.tagged(tlv::context(0)).and_then(&mut read);
+    report.key_encryption = fields.tagged(tlv::SEQUENCE).and_then(&mut read);
+    let key = fields.tagged(tlv::OCTET_STRING).or_else(|| fields.tagged(CHUNKED));
+    report.encrypted_key = key.map(|key| key.octets().into_owned()).unwrap_or_default();
+    findings.add_if(report.key_derivation.is_none(), Deviation::RecipientKind, place);
+    findings.add_if(report.version != Some(0), Deviation::RecipientVersion, place);
 }
 
 impl EnvelopeReport {

@@ -2,6 +2,7 @@
 
 use super::ber::Element;
 use super::finding::{Deviation, Findings, Place};
+use super::value::MOST;
 use crate::wire::oid::Oid;
 use crate::wire::tlv;
 use alloc::string::{String, ToString};
@@ -52,12 +53,17 @@ const NAMES: &[(&str, &str)] = &[
     ("1.2.840.113549.1.1.4", "md5WithRSAEncryption"),
     ("1.2.840.113549.1.1.5", "sha1WithRSAEncryption"),
     ("1.2.840.113549.1.1.7", "rsaesOaep"),
+    ("1.2.840.113549.1.1.8", "mgf1"),
+    ("1.2.840.113549.1.1.9", "pSpecified"),
     ("1.2.840.113549.1.1.10", "rsassaPss"),
     ("1.2.840.113549.1.1.11", "sha256WithRSAEncryption"),
     ("1.2.840.113549.1.1.12", "sha384WithRSAEncryption"),
     ("1.2.840.113549.1.1.13", "sha512WithRSAEncryption"),
     ("1.2.840.113549.1.1.14", "sha224WithRSAEncryption"),
     ("1.2.840.10045.2.1", "ecPublicKey"),
+    ("1.2.840.10045.3.1.7", "P-256"),
+    ("1.3.132.0.34", "P-384"),
+    ("1.3.132.0.35", "P-521"),
     ("1.2.840.10045.4.1", "ecdsaWithSHA1"),
     ("1.2.840.10045.4.3.2", "ecdsaWithSHA256"),
     ("1.2.840.10045.4.3.3", "ecdsaWithSHA384"),
@@ -77,6 +83,11 @@ const NAMES: &[(&str, &str)] = &[
     ("2.16.840.1.101.3.4.1.26", "aes192-gcm"),
     ("2.16.840.1.101.3.4.1.46", "aes256-gcm"),
     ("1.2.840.113549.1.5.12", "pbkdf2"),
+    ("1.2.840.113549.2.7", "hmacWithSHA1"),
+    ("1.2.840.113549.2.8", "hmacWithSHA224"),
+    ("1.2.840.113549.2.9", "hmacWithSHA256"),
+    ("1.2.840.113549.2.10", "hmacWithSHA384"),
+    ("1.2.840.113549.2.11", "hmacWithSHA512"),
     ("1.2.840.113549.1.9.16.3.9", "pwriKek"),
     ("2.5.29.14", "subjectKeyIdentifier"),
     ("2.5.29.15", "keyUsage"),
@@ -196,9 +207,44 @@ impl Algorithm {
     }
 }
 
+impl Algorithm {
+    /// What the parameters name, for people: hash functions and length of salt of OAEP and PSS, the curve of a key, rounds
+    /// of a key derivation, the cipher of a key wrap. Empty where they name nothing, which for OAEP and PSS means SHA-1.
+    pub fn details(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        if let Parameters::Other(der) = &self.parameters {
+            let mut rest = der.as_slice();
+            if let Some(element) = Element::read(&mut rest) {
+                details(&element, DEEPEST, &mut found);
+            }
+        }
+        found
+    }
+}
+
+/// How deep parameters are looked into: MGF1 in PSS is the deepest.
+const DEEPEST: usize = 6;
+
+/// Object identifiers by their names, and small numbers.
+fn details(element: &Element<'_>, depth: usize, found: &mut Vec<String>) {
+    match element.tag {
+        _ if found.len() >= MOST => {}
+        tlv::OBJECT_IDENTIFIER => found.push(ObjectId::new(element.contents).to_string()),
+        tlv::INTEGER => found.extend(element.small().map(|number| number.to_string())),
+        _ if element.is_constructed() && depth > 0 => {
+            element.fields().for_each(|field| details(&field, depth.saturating_sub(1), found));
+        }
+        _ => {}
+    }
+}
+
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.oid.fmt(f)?;
+        let details = self.details();
+        if !details.is_empty() {
+            return write!(f, " ({})", details.join(", "));
+        }
         match &self.parameters {
             Parameters::Absent => f.write_str(" (parameters absent)"),
             Parameters::Null => f.write_str(" (parameters NULL)"),
@@ -244,6 +290,35 @@ mod tests {
         }
         let (algorithm, _) = read(Use::Digest, &identifier(&sha256, null));
         assert_eq!(algorithm.to_string(), "sha256 (parameters NULL)");
+    }
+
+    // ALG-5, ALG-11, PWRI-2
+    #[test]
+    fn what_parameters_name_is_told() {
+        let identifier = |oid: Oid<'_>, parameters: &[&[u8]]| {
+            let parameters = parameters.concat();
+            tlv::element(tlv::SEQUENCE, &[&[6, oid.as_bytes().len() as u8], oid.as_bytes(), &parameters])
+        };
+        let shown = |der: &[u8]| read(Use::Other, der).0.to_string();
+        let sha256 = identifier(Oid::SHA256, &[&[5, 0]]);
+        let mask = identifier(Oid::MGF1, &[&sha256]);
+        let both = [tlv::element(0xA0, &[&sha256]), tlv::element(0xA1, &[&mask])].concat();
+        let oaep = identifier(Oid::RSAES_OAEP, &[&tlv::element(tlv::SEQUENCE, &[&both])]);
+        assert_eq!(shown(&oaep), "rsaesOaep (sha256, mgf1, sha256)");
+        let pss = tlv::element(tlv::SEQUENCE, &[&both, &[0xA2, 3, 2, 1, 32]]);
+        assert_eq!(shown(&identifier(Oid::RSASSA_PSS, &[&pss])), "rsassaPss (sha256, mgf1, sha256, 32)");
+        let curve = [&[6, 5][..], Oid::SECP384R1.as_bytes()].concat();
+        assert_eq!(shown(&identifier(Oid::EC_PUBLIC_KEY, &[&curve])), "ecPublicKey (P-384)");
+        let wrap = identifier(Oid::AES128_CBC, &[&[4, 1, 7]]);
+        assert_eq!(shown(&identifier(Oid::PWRI_KEK, &[&wrap])), "pwriKek (aes128-cbc)");
+        assert_eq!(shown(&wrap), "aes128-cbc (parameters of 3 bytes)");
+        assert_eq!(shown(&identifier(Oid::RSAES_OAEP, &[&[0x30, 0]])), "rsaesOaep (parameters of 2 bytes)");
+        // a nest of parameters is not followed for ever
+        let mut nest = vec![6, 1, 0x55];
+        for _ in 0..40 {
+            nest = tlv::element(tlv::SEQUENCE, &[&nest]);
+        }
+        assert!(shown(&identifier(Oid::RSASSA_PSS, &[&nest])).starts_with("rsassaPss (parameters of"));
     }
 
     // R-2.9-3

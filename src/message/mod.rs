@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! bytes -> Unverified -> Verified -> Envelope -> Opened        reading: signature first, then the private key
+//!                                 -> PasswordEnvelope -> Opened         the same, by a challenge password
 //! content -> envelope() -> Draft -> SignJob -> bytes           writing: encrypt first, then sign
 //! ```
 
@@ -11,11 +12,13 @@
 pub(crate) mod codec;
 mod correlate;
 mod open;
+mod password;
 mod path;
 mod seal;
 
 pub use correlate::Correlation;
 pub use open::{Envelope, OpenPolicy, Opened, Unverified, Verified};
+pub use password::PasswordEnvelope;
 #[cfg(feature = "client")]
 pub(crate) use path::check_path_within;
 pub use path::{PathContext, check_path};

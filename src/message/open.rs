@@ -1,7 +1,8 @@
 //! From bytes to content: parse, verify, then decrypt.
 
+use super::password::{PasswordEnvelope, PasswordKey};
 use crate::crypto::{ContentCipher, ContentKey, DecryptJob, Provider, Recipient, Rng, Unwrapped};
-use crate::error::{BadEnvelope, BadSignature, Error, InvalidMessage};
+use crate::error::{BadEnvelope, BadSignature, Error, InvalidMessage, Limit};
 use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport, SignatureScheme};
 use crate::wire::attributes::{MessageType, Nonce, SignedAttributes, TransactionId};
 use crate::wire::certificate::Certificate;
@@ -21,6 +22,10 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, ConstantTimeGreate
 use zeroize::Zeroizing;
 
 /// A pkiMessage of which nothing has been checked but its form. All that it tells are hints.
+///
+/// The signature is verified over the signed attributes as they were sent and, where they are not in the order of DER
+/// and that fails, once more in that order: deployed peers sign either. [`Limits::signatures`] of less than two forbids
+/// the second one ([`Limit::Signatures`]).
 pub struct Unverified {
     der: Vec<u8>,
     limits: Limits,
@@ -118,17 +123,23 @@ impl Unverified {
         }
         let certificate = Certificate::parse(&signer)?;
         certificate.public_key().check(&self.limits)?;
-        provider.verifier(scheme)?.verify(
-            &certificate.public_key(),
-            &attributes.to_be_verified(),
-            info.signature(),
-        )?;
+        let verifier = provider.verifier(scheme)?;
+        let holds = |parts: &[&[u8]]| verifier.verify(&certificate.public_key(), parts, info.signature());
+        match holds(&attributes.to_be_verified()) {
+            // some peers sign the order of DER and send another one (Q5): one more signature, which counts (T40)
+            Err(Error::BadSignature(error)) => match attributes.sorted() {
+                Some(_) if self.limits.signatures < 2 => return Err(Limit::Signatures.into()),
+                Some(sorted) => holds(&[&sorted])?,
+                None => return Err(error.into()),
+            },
+            other => other?,
+        }
         let attributes_at = tlv::range_of(&self.der, attributes.raw()).ok_or(InvalidMessage::Der)?;
         let content_at = match data.embedded() {
             Some(content) => tlv::range_of(&self.der, content).ok_or(InvalidMessage::Der)?,
             None => 0..0,
         };
-        let content_type_is_data = data.content_type() == Oid::ID_DATA;
+        let content_type_is_known = [Oid::ID_DATA, Oid::ID_ENVELOPED_DATA].contains(&data.content_type());
         Ok(Verified {
             der: self.der,
             limits: self.limits,
@@ -136,7 +147,7 @@ impl Unverified {
             scheme,
             attributes_at,
             content_at,
-            content_type_is_data,
+            content_type_is_known,
         })
     }
 }
@@ -155,7 +166,7 @@ pub struct Verified {
     scheme: SignatureScheme,
     attributes_at: Range<usize>,
     content_at: Range<usize>,
-    content_type_is_data: bool,
+    content_type_is_known: bool,
 }
 
 impl Verified {
@@ -196,25 +207,14 @@ impl Verified {
     /// `recipients` are the certificates whose keys are at hand; exactly one RecipientInfo has to name one of them
     /// (T3: there is no trial decryption).
     pub fn envelope(&self, policy: &OpenPolicy<'_>, rng: &mut Rng<'_>) -> Result<Envelope, Error> {
-        if !self.content_type_is_data {
-            return Err(InvalidMessage::ContentType.into());
-        }
-        if self.content().is_empty() {
-            return Err(InvalidMessage::NotEnvelopedData.into());
-        }
-        let der = normalize(self.content(), &self.limits)?;
+        let der = self.enveloped()?;
         let data = EnvelopedData::parse(&der, &self.limits)?;
-        if data.content_type() != Oid::ID_DATA {
-            return Err(InvalidMessage::ContentType.into());
-        }
-        let algorithm = ContentEncryption::from_oid(data.content_encryption().oid)?;
-        let cipher = policy.provider.reading_cipher(algorithm, policy.single_des)?;
-
+        let cipher = content_cipher(&data, policy)?;
         let mut ours = data.recipients().filter_map(|recipient| match recipient {
             RecipientInfo::KeyTransport(info) => {
                 policy.find(&info.recipient).map(|certificate| (info, certificate))
             }
-            RecipientInfo::Other => None,
+            _ => None,
         });
         let (info, certificate) = ours.next().ok_or(BadEnvelope::Recipient)?;
         if ours.next().is_some() {
@@ -222,23 +222,66 @@ impl Verified {
         }
         let transport = KeyTransport::from_identifier(&info.key_encryption)?;
         policy.provider.wrapper(transport)?;
-
-        let iv = data.iv()?;
-        let ciphertext = data.encrypted_content();
-        let block = algorithm.block_length();
-        if iv.len() != block || ciphertext.is_empty() || ciphertext.len().checked_rem(block) != Some(0) {
-            return Err(BadEnvelope::Ciphertext.into());
-        }
-        let key_length = algorithm.key_length();
+        let sealed = SealedContent::new(cipher, &data, rng)?;
         let recipient = Recipient::new(certificate.clone());
-        Ok(Envelope {
-            cipher,
-            iv: iv.to_vec(),
-            ciphertext: Zeroizing::new(ciphertext.to_vec()),
-            stand_in: ContentKey::random(key_length, rng)?,
-            job: DecryptJob::new(info.encrypted_key.to_vec(), transport, key_length, recipient),
-        })
+        let key_length = cipher.id().key_length();
+        let job = DecryptJob::new(info.encrypted_key.to_vec(), transport, key_length, recipient);
+        Ok(Envelope { sealed, job })
     }
+
+    /// Reads an envelope for whoever knows a challenge password, and draws the stand-in for the content key: what to
+    /// try where [`Self::envelope`] finds no recipient of ours, and the provider has [`Provider::password_kdfs`].
+    ///
+    /// Everything that can be refused without the password is refused here, above all a derivation that would cost too
+    /// much. There has to be exactly one recipient by password, and none of our certificates may be named beside it:
+    /// else it is [`BadEnvelope::Recipient`].
+    pub fn password_envelope(
+        &self,
+        policy: &OpenPolicy<'_>,
+        rng: &mut Rng<'_>,
+    ) -> Result<PasswordEnvelope, Error> {
+        let der = self.enveloped()?;
+        let data = EnvelopedData::parse(&der, &self.limits)?;
+        let cipher = content_cipher(&data, policy)?;
+        let mut found = None;
+        for recipient in data.recipients() {
+            let is_ours = match recipient {
+                RecipientInfo::KeyTransport(info) => policy.find(&info.recipient).is_some(),
+                RecipientInfo::Password(info) => found.replace(info).is_some(),
+                RecipientInfo::Other => false,
+            };
+            if is_ours {
+                return Err(BadEnvelope::Recipient.into());
+            }
+        }
+        let info = found.ok_or(BadEnvelope::Recipient)?;
+        let key = PasswordKey::new(&info, policy.provider, &self.limits)?;
+        Ok(PasswordEnvelope::new(SealedContent::new(cipher, &data, rng)?, key))
+    }
+
+    /// The ContentInfo of the envelope, in DER.
+    fn enveloped(&self) -> Result<Cow<'_, [u8]>, Error> {
+        // id-data by RFC 8894 section 3.2; xipki names what is inside, and that is the same ContentInfo (P6)
+        if !self.content_type_is_known {
+            return Err(InvalidMessage::ContentType.into());
+        }
+        if self.content().is_empty() {
+            return Err(InvalidMessage::NotEnvelopedData.into());
+        }
+        normalize(self.content(), &self.limits)
+    }
+}
+
+/// The content cipher of an envelope that holds id-data, if the policy lets it be read.
+fn content_cipher(
+    data: &EnvelopedData<'_>,
+    policy: &OpenPolicy<'_>,
+) -> Result<&'static dyn ContentCipher, Error> {
+    if data.content_type() != Oid::ID_DATA {
+        return Err(InvalidMessage::ContentType.into());
+    }
+    let algorithm = ContentEncryption::from_oid(data.content_encryption().oid)?;
+    policy.provider.reading_cipher(algorithm, policy.single_des)
 }
 
 impl fmt::Debug for Verified {
@@ -273,12 +316,51 @@ impl<'a> OpenPolicy<'a> {
     }
 }
 
-/// An envelope that waits for its content key.
-pub struct Envelope {
+/// Content that waits for its key, and the random stand-in for that key.
+pub(super) struct SealedContent {
     cipher: &'static dyn ContentCipher,
     iv: Vec<u8>,
     ciphertext: Zeroizing<Vec<u8>>,
     stand_in: ContentKey,
+}
+
+impl SealedContent {
+    fn new(
+        cipher: &'static dyn ContentCipher,
+        data: &EnvelopedData<'_>,
+        rng: &mut Rng<'_>,
+    ) -> Result<Self, Error> {
+        let iv = data.iv()?;
+        let ciphertext = data.encrypted_content();
+        let block = cipher.id().block_length();
+        if iv.len() != block || ciphertext.is_empty() || ciphertext.len().checked_rem(block) != Some(0) {
+            return Err(BadEnvelope::Ciphertext.into());
+        }
+        Ok(Self {
+            cipher,
+            iv: iv.to_vec(),
+            ciphertext: Zeroizing::new(ciphertext.to_vec()),
+            stand_in: ContentKey::random(cipher.id().key_length(), rng)?,
+        })
+    }
+
+    pub(super) fn content_encryption(&self) -> ContentEncryption {
+        self.cipher.id()
+    }
+
+    /// Decrypts with the unwrapped key, or with the stand-in when there is none.
+    pub(super) fn open(self, unwrapped: &Unwrapped) -> Result<Opened, Error> {
+        let Self { cipher, iv, ciphertext: mut buffer, stand_in } = self;
+        let key = stand_in.choose(unwrapped);
+        cipher.decrypt(key.as_bytes(), &iv, &mut buffer)?;
+        let (length, valid) = unpad(&buffer, cipher.id().block_length());
+        Ok(Opened { buffer, length, valid })
+    }
+}
+
+/// An envelope that waits for its content key.
+pub struct Envelope {
+    sealed: SealedContent,
     job: DecryptJob,
 }
 
@@ -290,17 +372,13 @@ impl Envelope {
 
     /// The content cipher.
     pub fn content_encryption(&self) -> ContentEncryption {
-        self.cipher.id()
+        self.sealed.content_encryption()
     }
 
     /// Decrypts with the unwrapped key, or with the random stand-in when there is none. There is no error for a
     /// wrong key: what comes out is garbage, and shows as such only in the end (RFC 3218 section 2.3.2).
     pub fn open(self, unwrapped: &Unwrapped) -> Result<Opened, Error> {
-        let Self { cipher, iv, ciphertext: mut buffer, stand_in, .. } = self;
-        let key = stand_in.choose(unwrapped);
-        cipher.decrypt(key.as_bytes(), &iv, &mut buffer)?;
-        let (length, valid) = unpad(&buffer, cipher.id().block_length());
-        Ok(Opened { buffer, length, valid })
+        self.sealed.open(unwrapped)
     }
 }
 

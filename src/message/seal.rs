@@ -1,13 +1,15 @@
 //! From content to bytes: encrypt first, then sign (RFC 8894 section 3.1).
 
-use crate::crypto::{ContentKey, Provider, Purpose, Rng, SignJob, Signature};
+use crate::crypto::{ChallengePassword, ContentKey, Provider, Purpose, Rng, SignJob, Signature, password};
 use crate::error::{ApiMisuse, Error, FailInfo};
 use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport};
 use crate::wire::attributes::{MessageType, Nonce, PkiStatus, SignedAttributesDraft, TransactionId};
 use crate::wire::certificate::Certificate;
-use crate::wire::enveloped_data::EnvelopedDataDraft;
+use crate::wire::enveloped_data::{EnvelopedDataDraft, RecipientDraft};
+use crate::wire::password_recipient::Pbkdf2Parameters;
 use crate::wire::signed_data::SignedDataDraft;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -24,6 +26,9 @@ pub enum Addressee<'a> {
         /// How the content key is encrypted.
         transport: KeyTransport,
     },
+    /// Who knows a challenge password: where the recipient's key cannot encrypt (RFC 5652 section 6.2.4). The provider
+    /// has to list [PBKDF2 with SHA-256](Provider::password_kdfs).
+    Password(&'a ChallengePassword),
 }
 
 impl<'a> From<&'a Certificate<'a>> for Addressee<'a> {
@@ -34,6 +39,9 @@ impl<'a> From<&'a Certificate<'a>> for Addressee<'a> {
 }
 
 /// Encrypts `content` for `addressee` (RFC 5652 section 6): a ContentInfo with an EnvelopedData.
+///
+/// A challenge password that is not [strong](ChallengePassword::is_strong) is [`ApiMisuse::WeakChallenge`]: whoever
+/// records the message may try passwords for as long as he likes (RFC 8894 section 7.3).
 pub fn envelope(
     provider: &Provider,
     content: &[u8],
@@ -41,25 +49,69 @@ pub fn envelope(
     algorithm: ContentEncryption,
     rng: &mut Rng<'_>,
 ) -> Result<Vec<u8>, Error> {
-    let Addressee::Certificate { certificate: recipient, transport } = addressee;
     let cipher = provider.cipher(algorithm)?;
-    let wrapper = provider.wrapper(transport)?;
     let key = ContentKey::random(algorithm.key_length(), rng)?;
-    let mut iv = [0; 16];
-    let iv = iv.get_mut(..algorithm.block_length()).ok_or(ApiMisuse::Algorithm)?;
-    rng.try_fill_bytes(iv)?;
+    let mut iv = [0; BLOCK];
+    let iv = fresh_iv(&mut iv, algorithm, rng)?;
     let mut buffer = pad(content, algorithm.block_length());
     cipher.encrypt(key.as_bytes(), iv, &mut buffer)?;
-    let encrypted_key = wrapper.wrap(&recipient.public_key(), &key, rng)?;
-    Ok(EnvelopedDataDraft {
-        recipient: recipient.issuer_and_serial(),
-        key_transport: wrapper.id(),
-        encrypted_key: &encrypted_key,
-        content_encryption: algorithm,
-        iv,
-        encrypted_content: &buffer,
+    let encode = |recipient| {
+        EnvelopedDataDraft { recipient, content_encryption: algorithm, iv, encrypted_content: &buffer }
+            .encode()
+    };
+    match addressee {
+        Addressee::Certificate { certificate, transport } => {
+            let wrapper = provider.wrapper(transport)?;
+            let encrypted_key = wrapper.wrap(&certificate.public_key(), &key, rng)?;
+            Ok(encode(RecipientDraft::KeyTransport {
+                recipient: certificate.issuer_and_serial(),
+                key_transport: wrapper.id(),
+                encrypted_key: &encrypted_key,
+            }))
+        }
+        Addressee::Password(challenge) => {
+            if !challenge.is_strong() {
+                return Err(ApiMisuse::WeakChallenge.into());
+            }
+            let kdf = provider.password_kdf(PRF).map_err(|_| ApiMisuse::Algorithm)?;
+            let mut salt = [0; SALT];
+            rng.try_fill_bytes(&mut salt)?;
+            let mut iv = [0; BLOCK];
+            let iv = fresh_iv(&mut iv, algorithm, rng)?;
+            // the content cipher wraps its own key: no key stands under a weaker one
+            let mut key_encryption_key = Zeroizing::new(vec![0; algorithm.key_length()]);
+            kdf.derive(challenge.expose().as_bytes(), &salt, ITERATIONS, &mut key_encryption_key);
+            let encrypted_key = password::wrap(cipher, &key_encryption_key, iv, &key, rng)?;
+            let key_derivation =
+                Pbkdf2Parameters { salt: &salt, iterations: ITERATIONS, key_length: None, prf: PRF };
+            let encrypted_key = &encrypted_key;
+            Ok(encode(RecipientDraft::Password { key_derivation, cipher: algorithm, iv, encrypted_key }))
+        }
     }
-    .encode())
+}
+
+/// Longest initialisation vector, bytes.
+const BLOCK: usize = 16;
+
+/// Salt of PBKDF2, bytes.
+const SALT: usize = 16;
+
+/// Rounds of PBKDF2: as many as [`Limits::FIRMWARE`](crate::wire::Limits::FIRMWARE) lets a peer ask for. What protects
+/// a message is the strength of the challenge.
+const ITERATIONS: u32 = 100_000;
+
+/// The pseudo-random function of PBKDF2 is HMAC with this.
+const PRF: Digest = Digest::Sha256;
+
+/// Draws an initialisation vector of the length that the cipher needs.
+fn fresh_iv<'a>(
+    iv: &'a mut [u8; BLOCK],
+    algorithm: ContentEncryption,
+    rng: &mut Rng<'_>,
+) -> Result<&'a [u8], Error> {
+    let iv = iv.get_mut(..algorithm.block_length()).ok_or(ApiMisuse::Algorithm)?;
+    rng.try_fill_bytes(iv)?;
+    Ok(iv)
 }
 
 /// A copy with padding: always at least one byte (RFC 5652 section 6.3).
@@ -97,6 +149,7 @@ pub struct Fields {
 pub struct Draft {
     content: Vec<u8>,
     certificate: CertificateDer<'static>,
+    chain: Vec<CertificateDer<'static>>,
     job: SignJob,
 }
 
@@ -127,7 +180,14 @@ impl Draft {
         let public_key = Certificate::parse(&certificate)?.public_key();
         let scheme = public_key.signature_scheme(digest)?;
         let job = SignJob::new(provider, attributes, scheme, purpose, public_key.as_der())?;
-        Ok(Self { content, certificate, job })
+        Ok(Self { content, certificate, chain: Vec::new(), job })
+    }
+
+    /// Further certificates, which go into the message behind the signer's (RFC 8894 section 2.3).
+    #[must_use]
+    pub fn with_chain(mut self, chain: Vec<CertificateDer<'static>>) -> Self {
+        self.chain = chain;
+        self
     }
 
     /// What the private key has to do.
@@ -139,9 +199,11 @@ impl Draft {
     pub fn seal(&self, provider: &Provider, signature: &Signature) -> Result<Vec<u8>, Error> {
         self.job.check(provider, signature)?;
         let certificate = Certificate::parse(&self.certificate)?;
+        let chain = self.chain.iter().map(AsRef::as_ref);
+        let certificates: Vec<&[u8]> = core::iter::once(self.certificate.as_ref()).chain(chain).collect();
         Ok(SignedDataDraft {
             content: &self.content,
-            certificates: &[&self.certificate],
+            certificates: &certificates,
             signer: certificate.issuer_and_serial(),
             scheme: self.job.scheme(),
             signed_attributes: self.job.message(),

@@ -33,7 +33,7 @@ pub fn post(url: &ScepUrl, body: Vec<u8>) -> HttpRequest {
 /// A pkiMessage by GET (RFC 8894 section 4.1), for a CA that does not announce POSTPKIOperation: `body` goes into the
 /// `message` parameter as base64 (RFC 4648 section 4) with `+`, `/` and `=` escaped, without line breaks.
 ///
-/// For programs that make their own exchanges, and for tests of servers: the client of this crate always posts.
+/// The client of this crate posts, unless `Compat::get_pki_operation` is on.
 pub fn get_pki_operation(url: &ScepUrl, body: &[u8]) -> HttpRequest {
     get(url, Operation::PkiOperation, Some(&base64_encode(body)))
 }
@@ -88,6 +88,7 @@ mod tests {
         HttpResponse::new(status, media_type, body.to_vec())
     }
 
+    // quirk 4
     #[test]
     fn get_carries_the_message_parameter_only_when_given() {
         // R-4.1-1, R-4.2-1, R-4.7-1, quirk 7
@@ -140,6 +141,7 @@ mod tests {
         assert_eq!((call.operation, call.message), (Operation::GetCaCert, "ö/+ ".as_bytes().to_vec()));
     }
 
+    // Q8, quirk 10
     #[test]
     fn content_types_of_ca_answers_are_not_trusted() {
         // R-3.5.2-12, R-4.2.1-2
@@ -150,6 +152,7 @@ mod tests {
         }
     }
 
+    // quirk 10
     #[test]
     fn a_pki_message_may_have_any_type_but_a_web_page() {
         let check =

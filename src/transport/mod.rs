@@ -251,6 +251,7 @@ mod tests {
         }
     }
 
+    // quirk 12, P14
     #[test]
     fn an_answer_carries_the_exact_media_type() {
         // P14, R-4.3.1-2
@@ -268,6 +269,7 @@ mod tests {
         assert_eq!(HttpResponse::error(400).allow, None);
     }
 
+    // quirk 10
     #[test]
     fn media_types_compare_without_parameters_and_case() {
         for (value, same) in [
@@ -286,6 +288,7 @@ mod tests {
         assert!(!HttpResponse::new(200, None, vec![]).has_media_type(PKI_MESSAGE));
     }
 
+    // Q21
     #[test]
     fn retry_after_reads_seconds_only() {
         for (value, seconds) in [

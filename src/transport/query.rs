@@ -202,6 +202,7 @@ mod tests {
         }
     }
 
+    // Q2, Q3, quirks 1-3, P12
     #[test]
     fn base64_takes_what_clients_send() {
         // R-4.1-6: every text stands for the same four bytes.

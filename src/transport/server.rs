@@ -132,6 +132,7 @@ mod tests {
         Ok(Call { operation: Operation::PkiOperation, message: message.to_vec(), get: false })
     }
 
+    // quirks 4, 6, 25, P12
     #[test]
     fn capability_and_certificate_requests_of_packaged_clients() {
         for (target, operation, message) in [
@@ -149,6 +150,7 @@ mod tests {
         }
     }
 
+    // Q23, quirk 5
     #[test]
     fn any_path_and_both_forms_of_target_reach_the_operation() {
         // R-4.1-3, quirk 6
@@ -167,6 +169,7 @@ mod tests {
         }
     }
 
+    // Q2, Q3, quirk 5, P12
     #[test]
     fn messages_by_get_in_every_shape_seen() {
         // R-4.1-6, I-1, I-3, I-4, quirks 1-3
@@ -186,6 +189,7 @@ mod tests {
         }
     }
 
+    // P12
     #[test]
     fn messages_by_post_with_any_content_type_and_any_query() {
         // R-4.1-9, R-4.3-3, quirk 9
@@ -328,6 +332,7 @@ mod tests {
         assert_eq!(Error::from(Limit::Message).http_status(), 413);
     }
 
+    // P12
     #[test]
     fn a_long_request_line_is_read() {
         // R-4.1-7: 15 kB fits, 70 kB does not

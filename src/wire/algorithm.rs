@@ -1,12 +1,13 @@
-//! Algorithms by the names that messages give them (RFC 3370, RFC 3565, RFC 5754, RFC 8017).
+//! Algorithms by the names that messages give them (RFC 3370, RFC 3565, RFC 4055, RFC 5754, RFC 5758, RFC 8017).
 
 use super::oid::Oid;
+use super::padding;
 use super::tlv::{self, Reader, Tlv, Writer};
 use crate::error::{BadSignature, Error, Unsupported};
 use alloc::vec::Vec;
 
 /// The DER of NULL, which is what parameters are that say nothing.
-const NULL: &[u8] = &[0x05, 0x00];
+pub(super) const NULL: &[u8] = &[0x05, 0x00];
 
 /// The name of an algorithm, with what else it needs (RFC 5280 section 4.1.1.2).
 ///
@@ -35,7 +36,11 @@ impl<'a> AlgorithmIdentifier<'a> {
 
     /// Reads the next element.
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Error> {
-        let mut fields = reader.enter(tlv::SEQUENCE)?;
+        Self::read_fields(reader.enter(tlv::SEQUENCE)?)
+    }
+
+    /// Reads what is inside of the SEQUENCE, or of the tag that stands in its place.
+    pub(super) fn read_fields(mut fields: Reader<'a>) -> Result<Self, Error> {
         let oid = Oid::new(fields.expect(tlv::OBJECT_IDENTIFIER)?.value);
         let parameters = if fields.is_empty() { None } else { Some(fields.any()?.raw) };
         fields.finish()?;
@@ -43,7 +48,7 @@ impl<'a> AlgorithmIdentifier<'a> {
     }
 
     /// Whether the parameters are NULL or absent: RFC 5754 section 2 wants both accepted.
-    fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         self.parameters.is_none_or(|parameters| parameters == NULL)
     }
 
@@ -55,8 +60,8 @@ impl<'a> AlgorithmIdentifier<'a> {
     }
 }
 
-/// Writes an `AlgorithmIdentifier`; `parameters` is a whole element.
-fn write(writer: &mut Writer, oid: Oid<'_>, parameters: &[u8]) {
+/// Writes an `AlgorithmIdentifier`; `parameters` is a whole element, or nothing.
+pub(super) fn write(writer: &mut Writer, oid: Oid<'_>, parameters: &[u8]) {
     writer.nested(tlv::SEQUENCE, |writer| {
         writer.tlv(tlv::OBJECT_IDENTIFIER, oid.as_bytes());
         writer.raw(parameters);
@@ -79,7 +84,7 @@ pub enum Digest {
 
 impl Digest {
     /// Every one that has a name here.
-    const ALL: [Self; 4] = [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
+    pub(super) const ALL: [Self; 4] = [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
 
     /// Length of a digest: 20, 32, 48 or 64 bytes.
     pub const fn length(self) -> usize {
@@ -188,87 +193,145 @@ impl ContentEncryption {
 }
 
 /// How a content key is encrypted to a public key (RFC 5652 section 6.2.1).
+///
+/// ```text
+/// RSAES-OAEP-params ::= SEQUENCE {
+///     hashFunc    [0] AlgorithmIdentifier DEFAULT sha1Identifier,
+///     maskGenFunc [1] AlgorithmIdentifier DEFAULT mgf1SHA1Identifier,
+///     pSourceFunc [2] AlgorithmIdentifier DEFAULT pSpecifiedEmptyIdentifier }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyTransport {
     /// RSAES-PKCS1-v1_5 (RFC 8017 section 7.2).
     RsaPkcs1v15,
+    /// RSAES-OAEP (RFC 8017 section 7.1) with SHA-1, also in MGF1, and an empty label. What SHA-1 is too weak for is
+    /// not asked of it here.
+    RsaOaepSha1,
+    /// RSAES-OAEP with SHA-256, also in MGF1, and an empty label.
+    RsaOaepSha256,
 }
 
 impl KeyTransport {
-    /// The key transport that a `KeyEncryptionAlgorithmIdentifier` names, with parameters NULL or absent; anything
-    /// else is [`Unsupported::KeyTransport`].
+    /// The key transport that a `KeyEncryptionAlgorithmIdentifier` names: `rsaEncryption` with parameters NULL or
+    /// absent, or `id-RSAES-OAEP` with the parameters of one of the variants, where absent ones mean SHA-1 (RFC 4055
+    /// section 4.1). Anything else is [`Unsupported::KeyTransport`]: two hash functions in one, any other hash
+    /// function, a label.
     pub fn from_identifier(identifier: &AlgorithmIdentifier<'_>) -> Result<Self, Error> {
-        if identifier.oid == Oid::RSA_ENCRYPTION && identifier.is_plain() {
-            Ok(Self::RsaPkcs1v15)
-        } else {
-            Err(Unsupported::KeyTransport.into())
-        }
+        let transport = match identifier.oid {
+            Oid::RSA_ENCRYPTION if identifier.is_plain() => Some(Self::RsaPkcs1v15),
+            Oid::RSAES_OAEP => match padding::oaep_hash(identifier.parameters) {
+                Ok(Digest::Sha1) => Some(Self::RsaOaepSha1),
+                Ok(Digest::Sha256) => Some(Self::RsaOaepSha256),
+                _ => None,
+            },
+            _ => None,
+        };
+        transport.ok_or(Unsupported::KeyTransport.into())
     }
 
-    /// Writes its `AlgorithmIdentifier` (RFC 3370 section 4.2.1: parameters NULL).
+    /// Writes its `AlgorithmIdentifier`: NULL for PKCS #1 v1.5 (RFC 3370 section 4.2.1), and for OAEP what differs from
+    /// the defaults (RFC 4055 section 4.1).
     pub(crate) fn write(self, writer: &mut Writer) {
         match self {
             Self::RsaPkcs1v15 => write(writer, Oid::RSA_ENCRYPTION, NULL),
+            Self::RsaOaepSha1 => write(writer, Oid::RSAES_OAEP, &padding::oaep_parameters(Digest::Sha1)),
+            Self::RsaOaepSha256 => write(writer, Oid::RSAES_OAEP, &padding::oaep_parameters(Digest::Sha256)),
         }
     }
 }
 
 /// A signature scheme together with its digest.
+///
+/// ```text
+/// RSASSA-PSS-params ::= SEQUENCE {
+///     hashAlgorithm    [0] AlgorithmIdentifier DEFAULT sha1Identifier,
+///     maskGenAlgorithm [1] AlgorithmIdentifier DEFAULT mgf1SHA1Identifier,
+///     saltLength       [2] INTEGER DEFAULT 20,
+///     trailerField     [3] INTEGER DEFAULT 1 }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignatureScheme {
     /// RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2) with the digest.
     RsaPkcs1(Digest),
+    /// RSASSA-PSS (RFC 8017 section 8.1) with the digest, also in MGF1, and a salt as long as the digest: for reading.
+    RsaPss(Digest),
+    /// ECDSA (FIPS 186-5 section 6) with the digest, on the curve of the key.
+    Ecdsa(Digest),
 }
 
 impl SignatureScheme {
     /// The hash function of the scheme.
     pub const fn digest(self) -> Digest {
         match self {
-            Self::RsaPkcs1(digest) => digest,
+            Self::RsaPkcs1(digest) | Self::RsaPss(digest) | Self::Ecdsa(digest) => digest,
         }
     }
 
     /// The scheme of a SignerInfo, which names the digest in a field of its own. The signature algorithm is
-    /// `rsaEncryption`, or `shaNWithRSAEncryption` with the same N (RFC 3370 section 3.2, RFC 5754 section 3.2).
+    /// `rsaEncryption` (RFC 3370 section 3.2), or as [`Self::from_identifier`] has it with the same digest; from some
+    /// peers it is `id-ecPublicKey`, with or without a curve.
     ///
-    /// Another N is [`BadSignature::Algorithms`], anything else [`Unsupported::Signature`].
+    /// Another digest is [`BadSignature::Algorithms`], anything else [`Unsupported::Signature`].
     pub fn from_signer_info(digest: Digest, signature: &AlgorithmIdentifier<'_>) -> Result<Self, Error> {
         if signature.oid == Oid::RSA_ENCRYPTION && signature.is_plain() {
             return Ok(Self::RsaPkcs1(digest));
+        }
+        let curve = signature.parameters.and_then(|parameters| Tlv::parse(parameters).ok());
+        let names_curve = curve.is_some_and(|curve| curve.tag == tlv::OBJECT_IDENTIFIER);
+        if signature.oid == Oid::EC_PUBLIC_KEY && (signature.is_plain() || names_curve) {
+            return Ok(Self::Ecdsa(digest));
         }
         let scheme = Self::from_identifier(signature)?;
         if scheme.digest() == digest { Ok(scheme) } else { Err(BadSignature::Algorithms.into()) }
     }
 
-    /// The scheme of a certificate or a certification request: `shaNWithRSAEncryption`, with parameters NULL or
-    /// absent (RFC 4055 section 5). Anything else is [`Unsupported::Signature`].
+    /// The scheme of a certificate or a certification request: `shaNWithRSAEncryption` or `ecdsa-with-SHAN`, with
+    /// parameters NULL or absent (RFC 4055 section 5, RFC 5758 section 3.2), or `id-RSASSA-PSS` with parameters that
+    /// are those of [`Self::RsaPss`]. Anything else is [`Unsupported::Signature`].
     pub fn from_identifier(identifier: &AlgorithmIdentifier<'_>) -> Result<Self, Error> {
-        find(&Digest::ALL, |digest| Self::RsaPkcs1(*digest).oid() == identifier.oid && identifier.is_plain())
-            .map(Self::RsaPkcs1)
+        if identifier.oid == Oid::RSASSA_PSS {
+            let digest = padding::pss_hash(identifier.parameters);
+            return digest.map(Self::RsaPss).map_err(|_| Unsupported::Signature.into());
+        }
+        let mut schemes = Digest::ALL.map(Self::RsaPkcs1).into_iter().chain(Digest::ALL.map(Self::Ecdsa));
+        schemes
+            .find(|scheme| scheme.oid() == identifier.oid && identifier.is_plain())
             .ok_or(Unsupported::Signature.into())
     }
 
-    /// The object identifier in certificates and certification requests (RFC 4055 section 5).
+    /// The object identifier in certificates and certification requests (RFC 4055 section 5, RFC 5758 section 3.2).
+    /// That of RSASSA-PSS is the same for every digest.
     pub const fn oid(self) -> Oid<'static> {
         match self {
             Self::RsaPkcs1(Digest::Sha1) => Oid::SHA1_WITH_RSA,
             Self::RsaPkcs1(Digest::Sha256) => Oid::SHA256_WITH_RSA,
             Self::RsaPkcs1(Digest::Sha384) => Oid::SHA384_WITH_RSA,
             Self::RsaPkcs1(Digest::Sha512) => Oid::SHA512_WITH_RSA,
+            Self::RsaPss(_) => Oid::RSASSA_PSS,
+            Self::Ecdsa(Digest::Sha1) => Oid::ECDSA_WITH_SHA1,
+            Self::Ecdsa(Digest::Sha256) => Oid::ECDSA_WITH_SHA256,
+            Self::Ecdsa(Digest::Sha384) => Oid::ECDSA_WITH_SHA384,
+            Self::Ecdsa(Digest::Sha512) => Oid::ECDSA_WITH_SHA512,
         }
     }
 
     /// Writes its `AlgorithmIdentifier` for a certificate or a certification request.
     pub(crate) fn write(self, writer: &mut Writer) {
-        write(writer, self.oid(), NULL);
+        match self {
+            Self::RsaPkcs1(_) => write(writer, self.oid(), NULL),
+            Self::RsaPss(digest) => write(writer, self.oid(), &padding::pss_parameters(digest)),
+            Self::Ecdsa(_) => write(writer, self.oid(), &[]),
+        }
     }
 
-    /// Writes its `AlgorithmIdentifier` for a SignerInfo: plain `rsaEncryption`, the form that old peers know.
+    /// Writes its `AlgorithmIdentifier` for a SignerInfo: for PKCS #1 v1.5 plain `rsaEncryption`, the form that old
+    /// peers know, else as in a certificate (RFC 5754 section 3.3, RFC 4056 section 3).
     pub(crate) fn write_signer_info(self, writer: &mut Writer) {
         match self {
             Self::RsaPkcs1(_) => write(writer, Oid::RSA_ENCRYPTION, NULL),
+            Self::RsaPss(_) | Self::Ecdsa(_) => self.write(writer),
         }
     }
 }
@@ -294,17 +357,30 @@ mod tests {
             let der = writer.finish();
             assert_eq!(Digest::from_identifier(&AlgorithmIdentifier::parse(&der).unwrap()), Ok(digest));
 
-            let scheme = SignatureScheme::RsaPkcs1(digest);
+            for scheme in [SignatureScheme::RsaPkcs1, SignatureScheme::RsaPss, SignatureScheme::Ecdsa] {
+                let scheme = scheme(digest);
+                let mut writer = Writer::new();
+                scheme.write(&mut writer);
+                scheme.write_signer_info(&mut writer);
+                let der = writer.finish();
+                let mut reader = Reader::new(&der).unwrap();
+                let certificate = AlgorithmIdentifier::read(&mut reader).unwrap();
+                let signer_info = AlgorithmIdentifier::read(&mut reader).unwrap();
+                assert_eq!(SignatureScheme::from_identifier(&certificate), Ok(scheme));
+                assert_eq!(SignatureScheme::from_signer_info(digest, &signer_info), Ok(scheme));
+                let is_plain = signer_info.oid == Oid::RSA_ENCRYPTION;
+                assert_eq!(SignatureScheme::from_identifier(&signer_info).is_err(), is_plain);
+                assert_eq!(scheme == SignatureScheme::RsaPkcs1(digest), is_plain);
+            }
+        }
+        for transport in [KeyTransport::RsaPkcs1v15, KeyTransport::RsaOaepSha1, KeyTransport::RsaOaepSha256] {
             let mut writer = Writer::new();
-            scheme.write(&mut writer);
-            scheme.write_signer_info(&mut writer);
+            transport.write(&mut writer);
             let der = writer.finish();
-            let mut reader = Reader::new(&der).unwrap();
-            let certificate = AlgorithmIdentifier::read(&mut reader).unwrap();
-            let signer_info = AlgorithmIdentifier::read(&mut reader).unwrap();
-            assert_eq!(SignatureScheme::from_identifier(&certificate), Ok(scheme));
-            assert_eq!(SignatureScheme::from_signer_info(digest, &signer_info), Ok(scheme));
-            assert!(SignatureScheme::from_identifier(&signer_info).is_err());
+            assert_eq!(
+                KeyTransport::from_identifier(&AlgorithmIdentifier::parse(&der).unwrap()),
+                Ok(transport)
+            );
         }
         for cipher in ContentEncryption::ALL {
             let mut writer = Writer::new();
@@ -332,9 +408,57 @@ mod tests {
         );
     }
 
+    // ALG-11: parameters of ECDSA are absent; NULL is read, and id-ecPublicKey in a SignerInfo, as some peers have it
+    #[test]
+    fn ecdsa_is_read_in_every_form_seen() {
+        let curve = [6, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7];
+        let scheme = Ok(SignatureScheme::Ecdsa(Digest::Sha384));
+        for parameters in [None, Some(NULL)] {
+            let named = AlgorithmIdentifier { oid: Oid::ECDSA_WITH_SHA384, parameters };
+            assert_eq!(SignatureScheme::from_identifier(&named), scheme);
+            assert_eq!(SignatureScheme::from_signer_info(Digest::Sha384, &named), scheme);
+        }
+        for parameters in [None, Some(NULL), Some(&curve[..])] {
+            let key = AlgorithmIdentifier { oid: Oid::EC_PUBLIC_KEY, parameters };
+            assert_eq!(SignatureScheme::from_signer_info(Digest::Sha384, &key), scheme);
+            assert_eq!(SignatureScheme::from_identifier(&key), Err(Unsupported::Signature.into()));
+        }
+        let unsupported = Err(Unsupported::Signature.into());
+        for oid in [Oid::ECDSA_WITH_SHA384, Oid::EC_PUBLIC_KEY] {
+            let odd = AlgorithmIdentifier { oid, parameters: Some(&[0x30, 0]) };
+            assert_eq!(SignatureScheme::from_signer_info(Digest::Sha384, &odd), unsupported);
+        }
+        let mut writer = Writer::new();
+        SignatureScheme::Ecdsa(Digest::Sha384).write_signer_info(&mut writer);
+        assert_eq!(writer.finish(), [0x30, 10, 6, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 3]);
+    }
+
+    // T43
+    #[test]
+    fn odd_parameters_of_oaep_and_pss_are_unsupported() {
+        let with = |oid, parameters| AlgorithmIdentifier { oid, parameters };
+        let oaep = |parameters| KeyTransport::from_identifier(&with(Oid::RSAES_OAEP, parameters));
+        assert_eq!(oaep(None), Ok(KeyTransport::RsaOaepSha1));
+        let sha512 = padding::oaep_parameters(Digest::Sha512);
+        for parameters in [NULL, &sha512, &[]] {
+            assert_eq!(oaep(Some(parameters)), Err(Unsupported::KeyTransport.into()));
+        }
+        for parameters in [None, Some(NULL), Some(&sha512[..])] {
+            let pss = with(Oid::RSASSA_PSS, parameters);
+            assert_eq!(SignatureScheme::from_identifier(&pss), Err(Unsupported::Signature.into()));
+        }
+    }
+
     // T45
     #[test]
     fn digest_and_signature_algorithm_have_to_agree() {
+        let pss = padding::pss_parameters(Digest::Sha512);
+        let pss = AlgorithmIdentifier { oid: Oid::RSASSA_PSS, parameters: Some(&pss) };
+        for signature in [pss, AlgorithmIdentifier { oid: Oid::ECDSA_WITH_SHA512, parameters: None }] {
+            assert!(SignatureScheme::from_signer_info(Digest::Sha512, &signature).is_ok());
+            let scheme = SignatureScheme::from_signer_info(Digest::Sha256, &signature);
+            assert_eq!(scheme, Err(BadSignature::Algorithms.into()));
+        }
         let signature = identifier(Oid::SHA512_WITH_RSA);
         let scheme = SignatureScheme::from_signer_info(Digest::Sha512, &signature);
         assert_eq!(scheme, Ok(SignatureScheme::RsaPkcs1(Digest::Sha512)));

@@ -117,6 +117,21 @@ impl<'a> SignedAttributes<'a> {
         [&[tlv::SET], self.raw.get(1..).unwrap_or_default()]
     }
 
+    /// The same in the order of DER, with its tag: for peers that sign sorted attributes and send them in another
+    /// order. `None` where that is what [`Self::to_be_verified`] gives already.
+    ///
+    /// The attributes are the same ones, so whatever is read of them was signed either way.
+    pub fn sorted(&self) -> Option<Vec<u8>> {
+        let mut encodings: Vec<&[u8]> = elements(self.value).map(|attribute| attribute.raw).collect();
+        if encodings.is_sorted() {
+            return None;
+        }
+        encodings.sort_unstable();
+        let mut writer = Writer::new();
+        writer.nested(tlv::SET, |writer| encodings.iter().for_each(|attribute| writer.raw(attribute)));
+        Some(writer.finish())
+    }
+
     /// All attributes, in the order received.
     pub fn iter(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
         elements(self.value).filter_map(|tlv| Attribute::parse(&tlv).ok())
@@ -251,16 +266,12 @@ pub struct SignedAttributesDraft<'a> {
 impl SignedAttributesDraft<'_> {
     /// The DER that is signed: a SET OF with its own tag 0x31 and in the order of DER.
     pub fn encode(&self) -> Vec<u8> {
-        let mut attributes = vec![
-            attribute(Oid::CONTENT_TYPE, tlv::OBJECT_IDENTIFIER, Oid::ID_DATA.as_bytes()),
-            attribute(Oid::MESSAGE_DIGEST, tlv::OCTET_STRING, self.message_digest),
+        let mut attributes = cms_attributes(self.message_digest, self.signing_time);
+        attributes.extend([
             attribute(Oid::MESSAGE_TYPE, tlv::PRINTABLE_STRING, self.message_type.text().as_bytes()),
             attribute(Oid::SENDER_NONCE, tlv::OCTET_STRING, self.sender_nonce.as_bytes()),
             attribute(Oid::TRANSACTION_ID, self.transaction_id.string_tag(), self.transaction_id.as_bytes()),
-        ];
-        if let Some(time) = self.signing_time {
-            attributes.push(attribute_of(Oid::SIGNING_TIME, |writer| write_time(writer, time)));
-        }
+        ]);
         if let Some(status) = self.pki_status {
             attributes.push(attribute(Oid::PKI_STATUS, tlv::PRINTABLE_STRING, status.text().as_bytes()));
         }
@@ -274,13 +285,32 @@ impl SignedAttributesDraft<'_> {
         if let Some(nonce) = self.recipient_nonce {
             attributes.push(attribute(Oid::RECIPIENT_NONCE, tlv::OCTET_STRING, nonce.as_bytes()));
         }
-        // X.690 section 11.6 compares encodings as octet strings, the shorter one padded with zeros. No encoding is
-        // the beginning of another one, so this is the order of byte slices.
-        attributes.sort_unstable();
-        let mut writer = Writer::new();
-        writer.nested(tlv::SET, |writer| attributes.iter().for_each(|attribute| writer.raw(attribute)));
-        writer.finish()
+        set_of(attributes)
     }
+}
+
+/// The DER that is signed where a message is none of SCEP's, as in the answer to GetNextCACert (RFC 8894 section
+/// 4.7.1): contentType, which is id-data, messageDigest, and signingTime if there is one.
+pub fn encode_cms_attributes(message_digest: &[u8], signing_time: Option<UnixTime>) -> Vec<u8> {
+    set_of(cms_attributes(message_digest, signing_time))
+}
+
+fn cms_attributes(message_digest: &[u8], signing_time: Option<UnixTime>) -> Vec<Vec<u8>> {
+    let mut attributes = vec![
+        attribute(Oid::CONTENT_TYPE, tlv::OBJECT_IDENTIFIER, Oid::ID_DATA.as_bytes()),
+        attribute(Oid::MESSAGE_DIGEST, tlv::OCTET_STRING, message_digest),
+    ];
+    attributes.extend(signing_time.map(|time| attribute_of(Oid::SIGNING_TIME, |set| write_time(set, time))));
+    attributes
+}
+
+fn set_of(mut attributes: Vec<Vec<u8>>) -> Vec<u8> {
+    // X.690 section 11.6 compares encodings as octet strings, the shorter one padded with zeros. No encoding is the
+    // beginning of another one, so this is the order of byte slices.
+    attributes.sort_unstable();
+    let mut writer = Writer::new();
+    writer.nested(tlv::SET, |writer| attributes.iter().for_each(|attribute| writer.raw(attribute)));
+    writer.finish()
 }
 
 fn attribute(oid: Oid<'_>, tag: u8, value: &[u8]) -> Vec<u8> {
@@ -433,6 +463,25 @@ mod tests {
         assert_eq!(attributes.message_digest(), Ok(Some(&[1][..])));
     }
 
+    // Q5, quirk 36
+    #[test]
+    fn unsorted_attributes_have_a_sorted_form_and_sorted_ones_have_no_other() {
+        let (sender, id) = (nonce(1), TransactionId::new("1").unwrap());
+        let signed = request(&sender, &id).encode();
+        assert_eq!(parse(&sent(signed.clone())).sorted(), None);
+        assert_eq!(parse(&received(&[])).sorted(), None);
+        let all = sent(signed.clone());
+        let mut attributes: Vec<_> = parse(&all).iter().map(|one| (one.oid, one.values)).collect();
+        attributes.reverse();
+        let unsorted = received(&attributes);
+        assert_ne!(unsorted, sent(signed.clone()));
+        assert_eq!(parse(&unsorted).sorted(), Some(signed));
+        // what occurs twice stays twice
+        let (a, b) = ((Oid::SHA1, &[5, 0][..]), (Oid::SHA256, &[5, 0][..]));
+        let twice = parse(&received(&[b, a, b])).sorted().unwrap();
+        assert_eq!(twice, [&[tlv::SET], &received(&[a, b, b])[1..]].concat());
+    }
+
     // R-3.2.1.2-2, T7
     #[test]
     fn only_the_exact_text_of_a_defined_number_is_a_message_type() {
@@ -452,7 +501,7 @@ mod tests {
         assert_eq!(parse(&received(&[])).message_type(), Err(InvalidMessage::MessageType.into()));
     }
 
-    // R-3.2.1.3-1, R-3.2.1.3-2, R-3.2.1.4-2
+    // quirk 45, R-3.2.1.3-1, R-3.2.1.3-2, R-3.2.1.4-2
     #[test]
     fn undefined_statuses_and_reasons_are_errors() {
         for text in [&b"\x13\x011"[..], b"\x13\x014", b"\x13\x0200", b"\x13\x00", b"\x13\x019"] {
@@ -518,7 +567,7 @@ mod tests {
         assert_eq!(parse(&read(Oid::FAIL_INFO_TEXT, octets)).fail_info_text(), Ok(None));
     }
 
-    // R-3.2.1.1-2
+    // Q16, quirks 42, 43, P7, R-3.2.1.1-2
     #[test]
     fn a_transaction_id_is_echoed_with_the_same_bytes() {
         for (value, tag) in [
@@ -560,7 +609,7 @@ mod tests {
         assert_eq!(format!("{:?}", TransactionId::new("1").unwrap()), "TransactionId(\"1\")");
     }
 
-    // R-3.2.1.5-2
+    // quirk 44, R-3.2.1.5-2
     #[test]
     fn a_nonce_has_1_to_64_bytes() {
         for length in [1, 8, 16, 64] {

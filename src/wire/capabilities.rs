@@ -177,7 +177,7 @@ mod tests {
         Capabilities::parse(body, &Limits::DEFAULT).unwrap()
     }
 
-    // R-3.5.2-1, R-3.5.2-3, R-3.5.2-4
+    // quirk 15, R-3.5.2-1, R-3.5.2-3, R-3.5.2-4
     #[test]
     fn line_ends_letter_case_and_blanks_do_not_matter() {
         let expected = Capabilities::new()
@@ -194,7 +194,7 @@ mod tests {
         }
     }
 
-    // R-3.5.2-5: no match by substring or prefix either.
+    // quirk 15, R-3.5.2-5: no match by substring or prefix either.
     #[test]
     fn unknown_lines_are_ignored() {
         let body = b"SHA-3\nSHA-2567\nSHA-25\nAES DES3\nExample.com-X\n\xFF\xFE\n<html>AES</html>\nRenewal";
@@ -203,7 +203,7 @@ mod tests {
         assert!(parse(b"SHA-3").is_empty());
     }
 
-    // R-3.5.2-8
+    // quirk 16, R-3.5.2-8
     #[test]
     fn scep_standard_implies_the_mandatory_set_and_nothing_else() {
         let standard = parse(b"SCEPStandard");

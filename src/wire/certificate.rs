@@ -512,7 +512,7 @@ mod tests {
         );
     }
 
-    // X-2, Q1
+    // quirk 26, P3, X-2, Q1
     #[test]
     fn certificates_that_no_ca_would_issue_are_read() {
         let explicit = certificate(&Fields { version: &[0xA0, 3, 2, 1, 0], ..PLAIN });

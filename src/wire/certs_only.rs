@@ -45,11 +45,25 @@ impl<'a> CertsOnly<'a> {
 /// The DER of a certs-only message with these certificates, in the order given: peers take the first one for the
 /// issued one.
 pub fn encode(certificates: &[&[u8]]) -> Vec<u8> {
-    write_content_info(Oid::ID_SIGNED_DATA, |writer: &mut Writer| {
+    encode_with(|writer| write_certificates(writer, certificates))
+}
+
+/// The DER of a certs-only message with one CRL, a DER `CertificateList` (RFC 5280 section 5.1), and no certificate: what
+/// GetCRL is answered with (RFC 8894 section 3.3.2.1).
+///
+/// ```text
+/// SignedData { version 1, digestAlgorithms {}, encapContentInfo { id-data }, crls {..}, signerInfos {} }
+/// ```
+pub fn encode_crl(crl: &[u8]) -> Vec<u8> {
+    encode_with(|writer| writer.tlv(tlv::context(1), crl))
+}
+
+fn encode_with(contents: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    write_content_info(Oid::ID_SIGNED_DATA, |writer| {
         writer.tlv(tlv::INTEGER, &[1]);
         writer.tlv(tlv::SET, &[]);
         writer.nested(tlv::SEQUENCE, |writer| writer.tlv(tlv::OBJECT_IDENTIFIER, Oid::ID_DATA.as_bytes()));
-        write_certificates(writer, certificates);
+        contents(writer);
         writer.tlv(tlv::SET, &[]);
     })
 }
@@ -104,7 +118,22 @@ mod tests {
         assert_eq!(encode(&[b"\x30\x02\x05\x00"]), one);
     }
 
-    // R-3.3.2.1-3
+    // R-2.7-2, R-3.4-2, R-3.3.2.1-5
+    #[test]
+    fn a_message_with_a_crl_has_no_certificates() {
+        let crl = [0x30, 2, 5, 0];
+        let der = encode_crl(&crl);
+        let mut expected = encode(&[&crl]);
+        // the same with the tag of crls in place of that of certificates
+        let at = expected.windows(6).position(|part| part == [0xA0, 4, 0x30, 2, 5, 0]).unwrap();
+        expected[at] = 0xA1;
+        assert_eq!(der, expected);
+        let message = parse(&der).unwrap();
+        assert!(message.certificates().is_empty());
+        assert!(message.crls().eq([&crl[..]]));
+    }
+
+    // quirk 24, R-3.3.2.1-3
     #[test]
     fn certificates_keep_their_order() {
         let (issued, ca) = (certificate("CN=device-with-a-long-name", &[2]), certificate("CN=CA", &[1]));
@@ -116,7 +145,7 @@ mod tests {
         }
     }
 
-    // R-3.4-1
+    // Q8, R-3.4-1
     #[test]
     fn empty_content_is_read_and_other_content_is_not() {
         let with = |content: &[u8]| {
@@ -132,7 +161,7 @@ mod tests {
         assert_eq!(parse(&with(&[0])).map(drop), Err(InvalidMessage::ContentType.into()));
     }
 
-    // R-4.2.1-2: told by the bytes, since media types are often wrong.
+    // Q8, quirk 10, R-4.2.1-2: told by the bytes, since media types are often wrong.
     #[test]
     fn an_answer_to_get_ca_cert_is_a_certificate_or_a_bundle() {
         let (one, two) = (certificate("CN=CA", &[1]), certificate("CN=RA", &[2]));

@@ -3,9 +3,10 @@
 use super::algorithm::{AlgorithmIdentifier, ContentEncryption, KeyTransport};
 use super::limits::Limits;
 use super::oid::Oid;
+use super::password_recipient::{self, PasswordRecipientInfo, Pbkdf2Parameters};
 use super::selector::{CertificateSelector, IssuerAndSerialNumber};
 use super::signed_data::{check_elements, check_version, content_info, elements, write_content_info};
-use super::tlv::{self, Tlv};
+use super::tlv::{self, Tlv, Writer};
 use crate::error::{BadEnvelope, Error, InvalidMessage, Limit, Unsupported};
 use alloc::vec::Vec;
 use core::fmt;
@@ -121,12 +122,18 @@ impl fmt::Debug for EnvelopedData<'_> {
 pub enum RecipientInfo<'a> {
     /// A recipient with a key for encryption.
     KeyTransport(KeyTransRecipientInfo<'a>),
-    /// Any other kind, unread.
+    /// A recipient who knows a password.
+    Password(PasswordRecipientInfo<'a>),
+    /// Any other kind, unread, or one by password that cannot be read.
     Other,
 }
 
 impl<'a> RecipientInfo<'a> {
     fn parse(info: &Tlv<'a>) -> Result<Self, Error> {
+        if info.tag == tlv::context(3) {
+            let password = info.reader().and_then(PasswordRecipientInfo::read);
+            return Ok(password.map_or(Self::Other, Self::Password));
+        }
         if info.tag != tlv::SEQUENCE {
             return Ok(Self::Other);
         }
@@ -168,15 +175,11 @@ impl fmt::Debug for KeyTransRecipientInfo<'_> {
     }
 }
 
-/// What goes into the EnvelopedData of a pkiMessage: version 0, id-data, one key transport recipient.
+/// What goes into the EnvelopedData of a pkiMessage: id-data, one recipient.
 #[derive(Clone, Copy)]
 pub struct EnvelopedDataDraft<'a> {
-    /// The recipient's certificate.
-    pub recipient: IssuerAndSerialNumber<'a>,
-    /// How the content key is encrypted.
-    pub key_transport: KeyTransport,
-    /// The encrypted content key.
-    pub encrypted_key: &'a [u8],
+    /// The recipient.
+    pub recipient: RecipientDraft<'a>,
     /// The content cipher.
     pub content_encryption: ContentEncryption,
     /// Its initialisation vector, one block.
@@ -185,19 +188,73 @@ pub struct EnvelopedDataDraft<'a> {
     pub encrypted_content: &'a [u8],
 }
 
+/// The recipient of an [`EnvelopedDataDraft`].
+#[non_exhaustive]
+#[derive(Clone, Copy)]
+pub enum RecipientDraft<'a> {
+    /// KeyTransRecipientInfo, version 0, in an EnvelopedData of version 0.
+    KeyTransport {
+        /// The recipient's certificate.
+        recipient: IssuerAndSerialNumber<'a>,
+        /// How the content key is encrypted.
+        key_transport: KeyTransport,
+        /// The encrypted content key.
+        encrypted_key: &'a [u8],
+    },
+    /// [`PasswordRecipientInfo`], version 0, in an EnvelopedData of version 3 (RFC 5652 section 6.1).
+    Password {
+        /// How the password becomes a key.
+        key_derivation: Pbkdf2Parameters<'a>,
+        /// The cipher under which the content key is wrapped (RFC 3211 section 2.3.1).
+        cipher: ContentEncryption,
+        /// Its initialisation vector, one block.
+        iv: &'a [u8],
+        /// The wrapped content key.
+        encrypted_key: &'a [u8],
+    },
+}
+
+impl RecipientDraft<'_> {
+    /// The version of the EnvelopedData around it.
+    const fn version(&self) -> u8 {
+        match self {
+            Self::KeyTransport { .. } => 0,
+            Self::Password { .. } => 3,
+        }
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            Self::KeyTransport { recipient, key_transport, encrypted_key } => {
+                writer.nested(tlv::SEQUENCE, |writer| {
+                    writer.tlv(tlv::INTEGER, &[0]);
+                    recipient.write(writer);
+                    key_transport.write(writer);
+                    writer.tlv(tlv::OCTET_STRING, encrypted_key);
+                });
+            }
+            Self::Password { key_derivation, cipher, iv, encrypted_key } => {
+                password_recipient::write(writer, key_derivation, *cipher, iv, encrypted_key);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RecipientDraft<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::KeyTransport { .. } => "KeyTransport(..)",
+            Self::Password { .. } => "Password(..)",
+        })
+    }
+}
+
 impl EnvelopedDataDraft<'_> {
     /// The DER of the ContentInfo.
     pub fn encode(&self) -> Vec<u8> {
         write_content_info(Oid::ID_ENVELOPED_DATA, |writer| {
-            writer.tlv(tlv::INTEGER, &[0]);
-            writer.nested(tlv::SET, |writer| {
-                writer.nested(tlv::SEQUENCE, |writer| {
-                    writer.tlv(tlv::INTEGER, &[0]);
-                    self.recipient.write(writer);
-                    self.key_transport.write(writer);
-                    writer.tlv(tlv::OCTET_STRING, self.encrypted_key);
-                });
-            });
+            writer.tlv(tlv::INTEGER, &[self.recipient.version()]);
+            writer.nested(tlv::SET, |writer| self.recipient.write(writer));
             writer.nested(tlv::SEQUENCE, |writer| {
                 writer.tlv(tlv::OBJECT_IDENTIFIER, Oid::ID_DATA.as_bytes());
                 self.content_encryption.write(writer, self.iv);
@@ -219,14 +276,16 @@ impl fmt::Debug for EnvelopedDataDraft<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::algorithm::Digest;
     use crate::wire::name::Name;
-    use crate::wire::tlv::Writer;
 
     fn draft() -> EnvelopedDataDraft<'static> {
         EnvelopedDataDraft {
-            recipient: IssuerAndSerialNumber { issuer: Name::parse(&[0x30, 0]).unwrap(), serial: &[7] },
-            key_transport: KeyTransport::RsaPkcs1v15,
-            encrypted_key: &[0xAB, 0xCD],
+            recipient: RecipientDraft::KeyTransport {
+                recipient: IssuerAndSerialNumber { issuer: Name::parse(&[0x30, 0]).unwrap(), serial: &[7] },
+                key_transport: KeyTransport::RsaPkcs1v15,
+                encrypted_key: &[0xAB, 0xCD],
+            },
             content_encryption: ContentEncryption::Aes128Cbc,
             iv: &[b'V'; 16],
             encrypted_content: &[b'E'; 16],
@@ -278,9 +337,32 @@ mod tests {
         assert_eq!(envelope.encrypted_content(), [b'E'; 16]);
         let recipients: Vec<_> = envelope.recipients().collect();
         let [RecipientInfo::KeyTransport(recipient)] = recipients[..] else { panic!("{recipients:?}") };
-        assert_eq!(recipient.recipient, CertificateSelector::IssuerAndSerialNumber(draft().recipient));
+        let RecipientDraft::KeyTransport { recipient: named, .. } = draft().recipient else { panic!() };
+        assert_eq!(recipient.recipient, CertificateSelector::IssuerAndSerialNumber(named));
         assert_eq!(recipient.key_encryption.oid, Oid::RSA_ENCRYPTION);
         assert_eq!(recipient.encrypted_key, [0xAB, 0xCD]);
+    }
+
+    // C-6.1-1, C-6.2.4-1, R-3.1-3
+    #[test]
+    fn a_recipient_by_password_has_tag_3_in_an_envelope_of_version_3() {
+        let key_derivation =
+            Pbkdf2Parameters { salt: &[7; 16], iterations: 1000, key_length: None, prf: Digest::Sha256 };
+        let cipher = ContentEncryption::Aes128Cbc;
+        let recipient =
+            RecipientDraft::Password { key_derivation, cipher, iv: &[b'V'; 16], encrypted_key: &[0xAB; 32] };
+        let der = EnvelopedDataDraft { recipient, ..draft() }.encode();
+        let envelope = parse(&der);
+        let recipients: Vec<_> = envelope.recipients().collect();
+        let [RecipientInfo::Password(info)] = recipients[..] else { panic!("{recipients:?}") };
+        assert_eq!(info.pbkdf2(&Limits::DEFAULT), Ok(key_derivation));
+        assert_eq!(info.encrypted_key, [0xAB; 32]);
+        assert_eq!(envelope.encrypted_content(), [b'E'; 16]);
+        let mut content = Tlv::parse(&der).unwrap().reader().unwrap();
+        content.any().unwrap();
+        let mut fields = content.enter(tlv::context(0)).unwrap().enter(tlv::SEQUENCE).unwrap();
+        assert_eq!(fields.any().unwrap().raw, [2, 1, 3]);
+        assert_eq!(fields.any().unwrap().value[0], 0xA3);
     }
 
     // C-6.1-1, C-6.2-1

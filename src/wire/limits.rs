@@ -39,6 +39,8 @@ pub struct Limits {
     pub rsa_min_bits: usize,
     /// Largest RSA modulus, bits.
     pub rsa_max_bits: usize,
+    /// Rounds of PBKDF2 that a message may ask for; each costs two or more calls of the hash function.
+    pub pbkdf2_iterations: u32,
     /// Certificates between an end entity and its anchor, the anchor included.
     pub path: usize,
     /// Signatures verified for one message. The CA's certificates, which come together, may take one more for each
@@ -66,6 +68,7 @@ impl Limits {
         rdns: 32,
         rsa_min_bits: 2048,
         rsa_max_bits: 8192,
+        pbkdf2_iterations: 600_000,
         path: 6,
         signatures: 8,
     };
@@ -79,6 +82,7 @@ impl Limits {
         certificates: 6,
         certification_request: 8 << 10,
         rsa_max_bits: 4096,
+        pbkdf2_iterations: 100_000,
         ..Self::DEFAULT
     };
 }

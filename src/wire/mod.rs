@@ -14,6 +14,7 @@ pub mod attributes;
 pub mod capabilities;
 pub mod certificate;
 pub mod certs_only;
+pub mod crl;
 pub mod distinguished_name;
 pub mod enveloped_data;
 pub mod extension;
@@ -21,6 +22,8 @@ pub mod limits;
 pub mod name;
 pub mod normalize;
 pub mod oid;
+mod padding;
+pub mod password_recipient;
 pub mod pkcs10;
 pub mod public_key;
 pub mod selector;
@@ -35,14 +38,18 @@ pub use attributes::{
 pub use capabilities::{Capabilities, Capability};
 pub use certificate::{Certificate, TbsCertificateDraft, assemble};
 pub use certs_only::{CertsOnly, ca_certificates};
+pub use crl::{CertificateList, RevokedCertificate};
 pub use distinguished_name::DistinguishedName;
-pub use enveloped_data::{EnvelopedData, EnvelopedDataDraft, KeyTransRecipientInfo, RecipientInfo};
+pub use enveloped_data::{
+    EnvelopedData, EnvelopedDataDraft, KeyTransRecipientInfo, RecipientDraft, RecipientInfo,
+};
 pub use extension::{Extension, Extensions, ExtensionsBuilder, GeneralName, KeyUsage, subject_alt_names};
 pub use limits::Limits;
 pub use name::Name;
 pub use normalize::normalize;
 pub use oid::Oid;
+pub use password_recipient::{PasswordRecipientInfo, Pbkdf2Parameters};
 pub use pkcs10::{CertificationRequest, CertificationRequestInfoDraft};
-pub use public_key::{RsaPublicKey, SubjectPublicKeyInfo};
+pub use public_key::{EcCurve, EcPublicKey, RsaPublicKey, SubjectPublicKeyInfo};
 pub use selector::{CertificateSelector, IssuerAndSerialNumber, IssuerAndSubject};
 pub use signed_data::{CertificateSet, SignedData, SignedDataDraft, SignerInfo};

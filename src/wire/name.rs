@@ -76,6 +76,12 @@ impl<'a> Name<'a> {
         }
     }
 
+    /// One that was read before, from the copy of its bytes.
+    #[cfg(feature = "server")]
+    pub(crate) const fn read_before(der: &'a [u8]) -> Self {
+        Self(der)
+    }
+
     /// The whole SEQUENCE.
     pub fn as_der(&self) -> &'a [u8] {
         self.0

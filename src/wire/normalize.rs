@@ -453,6 +453,7 @@ mod tests {
         }
     }
 
+    // Q7, quirk 28, P5
     #[test]
     fn chunks_of_content_become_one_piece() {
         let nested = indefinite(0x24, &[&[4, 1, 2], &der(0x24, &[&[4, 0], &[4, 0x81, 1, 3]])]);
@@ -481,6 +482,7 @@ mod tests {
         );
     }
 
+    // quirk 29
     #[test]
     fn the_same_bytes_are_chunks_in_an_envelope_and_an_element_in_signed_data() {
         let bytes = [0xA0, 4, 4, 2, 8, 8];
@@ -517,7 +519,7 @@ mod tests {
         becomes(&message, &signed_data(Form::Der, &der(4, &[&inner]), &[], &[4, 0]));
     }
 
-    // PKCS#7 v1.5 has ANY in place of the OCTET STRING.
+    // quirk 30: PKCS#7 v1.5 has ANY in place of the OCTET STRING.
     #[test]
     fn content_that_is_no_octet_string_is_opaque() {
         let content = [0x30, 4, 0x24, 0x80, 0, 0];

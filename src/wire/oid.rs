@@ -76,8 +76,42 @@ oids! {
     SHA384_WITH_RSA = "1.2.840.113549.1.1.12" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 12];
     /// `sha512WithRSAEncryption`, RFC 8017 appendix A.2.4
     SHA512_WITH_RSA = "1.2.840.113549.1.1.13" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 13];
-    /// `id-ecPublicKey`, RFC 5480 section 2.1.1
+    /// `id-RSAES-OAEP`, RFC 4055 section 4.1
+    RSAES_OAEP = "1.2.840.113549.1.1.7" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 7];
+    /// `id-mgf1`, RFC 4055 section 2.2
+    MGF1 = "1.2.840.113549.1.1.8" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 8];
+    /// `id-pSpecified`, RFC 4055 section 4.1
+    P_SPECIFIED = "1.2.840.113549.1.1.9" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 9];
+    /// `id-RSASSA-PSS`, RFC 4055 section 3.1
+    RSASSA_PSS = "1.2.840.113549.1.1.10" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 10];
+
+    /// `id-ecPublicKey`, RFC 5480 section 2.1.1: keys, and signatures in a SignerInfo of some peers
     EC_PUBLIC_KEY = "1.2.840.10045.2.1" [0x2A, 0x86, 0x48, 0xCE, 0x3D, 2, 1];
+    /// Curve `secp256r1`, which is P-256, RFC 5480 section 2.1.1.1
+    SECP256R1 = "1.2.840.10045.3.1.7" [0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7];
+    /// Curve `secp384r1`, which is P-384, RFC 5480 section 2.1.1.1
+    SECP384R1 = "1.3.132.0.34" [0x2B, 0x81, 4, 0, 34];
+    /// `ecdsa-with-SHA1`, RFC 3279 section 2.2.3
+    ECDSA_WITH_SHA1 = "1.2.840.10045.4.1" [0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 1];
+    /// `ecdsa-with-SHA256`, RFC 5758 section 3.2
+    ECDSA_WITH_SHA256 = "1.2.840.10045.4.3.2" [0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 2];
+    /// `ecdsa-with-SHA384`, RFC 5758 section 3.2
+    ECDSA_WITH_SHA384 = "1.2.840.10045.4.3.3" [0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 3];
+    /// `ecdsa-with-SHA512`, RFC 5758 section 3.2
+    ECDSA_WITH_SHA512 = "1.2.840.10045.4.3.4" [0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 4];
+
+    /// `id-PBKDF2`, RFC 8018 appendix A.2
+    PBKDF2 = "1.2.840.113549.1.5.12" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 5, 12];
+    /// `id-alg-PWRI-KEK`, RFC 3211 section 2.3.1
+    PWRI_KEK = "1.2.840.113549.1.9.16.3.9" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 16, 3, 9];
+    /// `id-hmacWithSHA1`, RFC 8018 appendix B.1.1
+    HMAC_WITH_SHA1 = "1.2.840.113549.2.7" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 2, 7];
+    /// `id-hmacWithSHA256`, RFC 8018 appendix B.1.2
+    HMAC_WITH_SHA256 = "1.2.840.113549.2.9" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 2, 9];
+    /// `id-hmacWithSHA384`, RFC 8018 appendix B.1.2
+    HMAC_WITH_SHA384 = "1.2.840.113549.2.10" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 2, 10];
+    /// `id-hmacWithSHA512`, RFC 8018 appendix B.1.2
+    HMAC_WITH_SHA512 = "1.2.840.113549.2.11" [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 2, 11];
 
     /// `id-sha1`, RFC 3370 section 2.1
     SHA1 = "1.3.14.3.2.26" [0x2B, 14, 3, 2, 26];

@@ -1,6 +1,6 @@
-//! Public keys: SubjectPublicKeyInfo, and the RSA key in it.
+//! Public keys: SubjectPublicKeyInfo, and the RSA key or the key on an elliptic curve in it.
 
-use super::algorithm::{AlgorithmIdentifier, Digest, SignatureScheme};
+use super::algorithm::{self, AlgorithmIdentifier, Digest, SignatureScheme};
 use super::limits::Limits;
 use super::oid::Oid;
 use super::tlv::{self, Reader, Writer};
@@ -69,29 +69,64 @@ impl<'a> SubjectPublicKeyInfo<'a> {
         RsaPublicKey::read(self.key).map_err(|_| InvalidMessage::PublicKey.into())
     }
 
+    /// The key on an elliptic curve. [`Unsupported::PublicKey`] when it is of another kind, on a curve that is not
+    /// named or not known, or compressed (RFC 5480 section 2.2 leaves that open); [`InvalidMessage::PublicKey`] when
+    /// the point has not the length that the curve gives it. Whether it lies on the curve is for the [`Verifier`] to see.
+    ///
+    /// [`Verifier`]: crate::crypto::Verifier
+    pub fn ec(&self) -> Result<EcPublicKey<'a>, Error> {
+        if self.algorithm.oid != Oid::EC_PUBLIC_KEY {
+            return Err(Unsupported::PublicKey.into());
+        }
+        let curve = self.algorithm.parameters.and_then(EcCurve::from_parameters);
+        let curve = curve.ok_or(Unsupported::PublicKey)?;
+        match self.key.first() {
+            Some(4) if self.key.len() == curve.point_length() => Ok(EcPublicKey { curve, point: self.key }),
+            Some(2 | 3) => Err(Unsupported::PublicKey.into()),
+            _ => Err(InvalidMessage::PublicKey.into()),
+        }
+    }
+
     /// Whether it is a key of a kind that is known here, and of a size that arithmetic may be done with:
     /// [`Unsupported::PublicKey`], [`InvalidMessage::PublicKey`] or [`Limit::PublicKey`] if not.
     pub fn check(&self, limits: &Limits) -> Result<(), Error> {
-        self.rsa()?.check(limits)
+        match self.algorithm.oid {
+            Oid::EC_PUBLIC_KEY => self.ec().map(drop),
+            _ => self.rsa()?.check(limits),
+        }
     }
 
-    /// The scheme in which this key signs with this digest. [`Unsupported::PublicKey`] for a key that cannot sign.
+    /// The scheme in which this key signs with this digest: [`SignatureScheme::RsaPkcs1`] or
+    /// [`SignatureScheme::Ecdsa`]. [`Unsupported::PublicKey`] for a key that cannot sign.
     pub fn signature_scheme(&self, digest: Digest) -> Result<SignatureScheme, Error> {
-        self.rsa().map(|_| SignatureScheme::RsaPkcs1(digest))
+        match self.algorithm.oid {
+            Oid::EC_PUBLIC_KEY => self.ec().map(|_| SignatureScheme::Ecdsa(digest)),
+            _ => self.rsa().map(|_| SignatureScheme::RsaPkcs1(digest)),
+        }
+    }
+
+    /// Whether a content key can be encrypted to this key: to RSA it can. To the owner of another key a message goes
+    /// by a password (RFC 8894 section 3.1).
+    pub fn can_encrypt(&self) -> bool {
+        self.rsa().is_ok()
     }
 
     /// Whether both are the same key, however they are encoded.
     pub fn same_key(&self, other: &Self) -> bool {
-        match (self.rsa(), other.rsa()) {
-            (Ok(one), Ok(other)) => one == other,
+        match (self.rsa(), other.rsa(), self.ec(), other.ec()) {
+            (Ok(one), Ok(other), ..) => one == other,
+            (.., Ok(one), Ok(other)) => one == other,
             _ => self.raw == other.raw,
         }
     }
 
-    /// The one DER encoding of an RSA key, whatever parameters and leading zeros this one has: what to hash, where
-    /// nobody signed the encoding that came.
+    /// The one DER encoding of a key, whatever parameters and leading zeros this one has: what to hash, where nobody
+    /// signed the encoding that came.
     pub fn to_canonical(&self) -> Result<Vec<u8>, Error> {
-        self.rsa().map(|key| encode_rsa(key.modulus, key.exponent))
+        match self.algorithm.oid {
+            Oid::EC_PUBLIC_KEY => self.ec().map(|key| encode_ec(key.curve, key.point)),
+            _ => self.rsa().map(|key| encode_rsa(key.modulus, key.exponent)),
+        }
     }
 }
 
@@ -158,6 +193,77 @@ impl fmt::Debug for RsaPublicKey<'_> {
     }
 }
 
+/// An elliptic curve (RFC 5480 section 2.1.1.1).
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EcCurve {
+    /// P-256, also called secp256r1 and prime256v1.
+    P256,
+    /// P-384, also called secp384r1.
+    P384,
+}
+
+impl EcCurve {
+    const ALL: [Self; 2] = [Self::P256, Self::P384];
+
+    /// The object identifier of the curve.
+    pub const fn oid(self) -> Oid<'static> {
+        match self {
+            Self::P256 => Oid::SECP256R1,
+            Self::P384 => Oid::SECP384R1,
+        }
+    }
+
+    /// Length of a coordinate, and of a private key: 32 or 48 bytes.
+    pub const fn field_length(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+        }
+    }
+
+    /// Length of a point that is not compressed: 65 or 97 bytes.
+    pub const fn point_length(self) -> usize {
+        match self {
+            Self::P256 => 65,
+            Self::P384 => 97,
+        }
+    }
+
+    /// The curve that `parameters` name: a whole element.
+    ///
+    /// ```text
+    /// ECParameters ::= CHOICE { namedCurve OBJECT IDENTIFIER }
+    /// ```
+    pub(crate) fn from_parameters(parameters: &[u8]) -> Option<Self> {
+        let name = tlv::Tlv::parse(parameters).ok().filter(|name| name.tag == tlv::OBJECT_IDENTIFIER)?;
+        Self::from_name(Oid::new(name.value))
+    }
+
+    pub(crate) fn from_name(name: Oid<'_>) -> Option<Self> {
+        Self::ALL.into_iter().find(|curve| curve.oid() == name)
+    }
+}
+
+/// A public key on an elliptic curve (RFC 5480 section 2.2).
+///
+/// ```text
+/// ECPoint ::= OCTET STRING
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct EcPublicKey<'a> {
+    /// The curve.
+    pub curve: EcCurve,
+    /// The point: `04`, x, y, each coordinate as long as the curve says. The octets stand in the BIT STRING as they are.
+    pub point: &'a [u8],
+}
+
+impl fmt::Debug for EcPublicKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EcPublicKey({:?})", self.curve)
+    }
+}
+
 /// The contents of an INTEGER that must not be negative, without leading zeros.
 fn unsigned(contents: &[u8]) -> Result<&[u8], Error> {
     match contents.first() {
@@ -188,14 +294,21 @@ pub fn encode_rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
         write_unsigned(key, modulus);
         write_unsigned(key, exponent);
     });
-    let bits = [&[0], key.finish().as_slice()].concat();
+    encode(Oid::RSA_ENCRYPTION, algorithm::NULL, &key.finish())
+}
+
+/// The DER `SubjectPublicKeyInfo` of a key on an elliptic curve; `point` is not compressed.
+pub fn encode_ec(curve: EcCurve, point: &[u8]) -> Vec<u8> {
+    let mut name = Writer::new();
+    name.tlv(tlv::OBJECT_IDENTIFIER, curve.oid().as_bytes());
+    encode(Oid::EC_PUBLIC_KEY, &name.finish(), point)
+}
+
+fn encode(oid: Oid<'_>, parameters: &[u8], key: &[u8]) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.nested(tlv::SEQUENCE, |writer| {
-        writer.nested(tlv::SEQUENCE, |writer| {
-            writer.tlv(tlv::OBJECT_IDENTIFIER, Oid::RSA_ENCRYPTION.as_bytes());
-            writer.tlv(tlv::NULL, &[]);
-        });
-        writer.tlv(tlv::BIT_STRING, &bits);
+        algorithm::write(writer, oid, parameters);
+        writer.tlv(tlv::BIT_STRING, &[&[0], key].concat());
     });
     writer.finish()
 }
@@ -262,5 +375,64 @@ mod tests {
         {
             assert!(RsaPublicKey::read(key).is_err(), "{key:?}");
         }
+    }
+
+    const P256: &[u8] = include_bytes!("../crypto/rustcrypto/testdata/p256.spki.der");
+
+    fn point(curve: EcCurve) -> Vec<u8> {
+        let mut point = vec![9; curve.point_length()];
+        point[0] = 4;
+        point
+    }
+
+    // ALG-11
+    #[test]
+    fn a_key_on_a_named_curve_is_read_back() {
+        for curve in EcCurve::ALL {
+            let der = encode_ec(curve, &point(curve));
+            let info = SubjectPublicKeyInfo::parse(&der).unwrap();
+            assert_eq!(info.ec(), Ok(EcPublicKey { curve, point: &point(curve) }));
+            assert_eq!(info.check(&Limits::DEFAULT), Ok(()));
+            assert_eq!(info.to_canonical().unwrap(), der);
+            assert_eq!(info.signature_scheme(Digest::Sha512), Ok(SignatureScheme::Ecdsa(Digest::Sha512)));
+            assert!(!info.can_encrypt());
+            assert_eq!(info.rsa(), Err(Unsupported::PublicKey.into()));
+        }
+        let openssl = SubjectPublicKeyInfo::parse(P256).unwrap();
+        assert_eq!(openssl.to_canonical().unwrap(), P256);
+        assert!(openssl.same_key(&openssl));
+        let rsa = encode_rsa(&[0xFF; 256], F4);
+        let rsa = SubjectPublicKeyInfo::parse(&rsa).unwrap();
+        assert!(rsa.can_encrypt() && !rsa.same_key(&openssl) && !openssl.same_key(&rsa));
+    }
+
+    // T41
+    #[test]
+    fn other_curves_and_other_forms_of_points_are_refused() {
+        let unsupported = Error::from(Unsupported::PublicKey);
+        let broken = Error::from(InvalidMessage::PublicKey);
+        let refused =
+            |der: &[u8]| SubjectPublicKeyInfo::parse(der).unwrap().check(&Limits::DEFAULT).unwrap_err();
+        let p256 = point(EcCurve::P256);
+        for form in [2, 3] {
+            assert_eq!(refused(&encode_ec(EcCurve::P256, &[&[form], &p256[1..33]].concat())), unsupported);
+        }
+        let mut hybrid = p256.clone();
+        hybrid[0] = 6;
+        for wrong in
+            [&[][..], &[0], &[4], &p256[..64], &[&p256[..], &[0]].concat(), &point(EcCurve::P384), &hybrid]
+        {
+            assert_eq!(refused(&encode_ec(EcCurve::P256, wrong)), broken, "{wrong:?}");
+        }
+        // secp224r1 by name, implicitCurve, explicit parameters
+        for parameters in [&[6, 5, 0x2B, 0x81, 4, 0, 33][..], &[5, 0], &[0x30, 3, 2, 1, 1], &[]] {
+            assert_eq!(
+                refused(&encode(Oid::EC_PUBLIC_KEY, parameters, &p256)),
+                unsupported,
+                "{parameters:?}"
+            );
+        }
+        // a key that is for PSS alone
+        assert_eq!(refused(&encode(Oid::RSASSA_PSS, &[], &[0x30, 0])), unsupported);
     }
 }

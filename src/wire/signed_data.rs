@@ -496,7 +496,7 @@ pub(super) mod tests {
         assert_eq!(attributes.to_be_verified().concat(), SIGNED_ATTRIBUTES);
     }
 
-    // R-3.3.2.3-2, C-5.2-1
+    // quirk 32, R-3.3.2.3-2, C-5.2-1
     #[test]
     fn absent_and_empty_content_are_told_apart() {
         let absent = signed_data(&[VERSION, NO_SET, DATA, NO_SET]);
@@ -519,7 +519,7 @@ pub(super) mod tests {
         assert_eq!(refused(&two), InvalidMessage::TrailingData.into());
     }
 
-    // C-5.1-1, C-5.3-3
+    // P6, C-5.1-1, C-5.3-3
     #[test]
     fn versions_1_to_5_and_any_digest_algorithms_are_read() {
         for version in 1..=5 {

@@ -122,9 +122,13 @@ fn algorithms_that_do_not_fit_or_are_unknown_are_refused() {
     assert_eq!(with(sha256.clone(), algorithm(RSA_ENCRYPTION)), Ok(()));
     let other = signature_oid(Digest::Sha1);
     assert_eq!(with(sha256.clone(), algorithm(other)), Err(BadSignature::Algorithms.into()));
-    // ecdsa-with-SHA256, id-RSASSA-PSS
-    for name in ["1.2.840.10045.4.3.2", "1.2.840.113549.1.1.10"] {
+    // id-RSASSA-PSS without its parameters, Ed25519
+    for name in ["1.2.840.113549.1.1.10", "1.3.101.112"] {
         assert_eq!(with(sha256.clone(), bare_algorithm(name)), Err(Unsupported::Signature.into()));
+    }
+    // ecdsa-with-SHA256 and id-ecPublicKey, with an RSA key
+    for name in ["1.2.840.10045.4.3.2", "1.2.840.10045.2.1"] {
+        assert_eq!(with(sha256.clone(), bare_algorithm(name)), Err(Unsupported::PublicKey.into()));
     }
     // MD5, sha256WithRSAEncryption in place of SHA-256, SHA-224
     for name in ["1.2.840.113549.2.5", signature_oid(Digest::Sha256), "2.16.840.1.101.3.4.2.4"] {
@@ -132,7 +136,7 @@ fn algorithms_that_do_not_fit_or_are_unknown_are_refused() {
     }
 }
 
-// C-5.3-2, C-5.3-3
+// C-5.3-2, C-5.3-3, Q5, quirk 36
 #[test]
 fn sets_in_any_order_are_read_and_verified_as_they_were_sent() {
     let data = signed();
@@ -174,8 +178,10 @@ fn sets_in_any_order_are_read_and_verified_as_they_were_sent() {
             let read = Unverified::parse(der, &Limits::DEFAULT).unwrap().verify_as_sent(PROVIDER).unwrap();
             assert_eq!(read.signer()[..], device[..]);
             assert_eq!(read.attributes().unwrap().message_type(), Ok(MessageType::CertRep));
-            // Nothing is sorted for the signer: what was sent in this order was signed in this order.
-            let der = message(&sign(&DEVICE, Digest::Sha256, &sorted.to_der().unwrap()));
+            // Some peers sign them sorted and send them so all the same; what was neither sent nor sorted is refused.
+            verified(message(&sign(&DEVICE, Digest::Sha256, &sorted.to_der().unwrap()))).unwrap();
+            let turned = [&reversed[10..], &reversed[..10]].concat();
+            let der = message(&sign(&DEVICE, Digest::Sha256, &tlv(0x31, &[&turned])));
             assert_eq!(verified(der).map(drop), Err(BadSignature::Signature.into()));
         }
     }
@@ -492,8 +498,13 @@ fn key_transports_and_ciphers_are_read_as_far_as_they_are_known() {
     };
     let bare = with(&|recipient, _| recipient.key_enc_alg = bare_algorithm(RSA_ENCRYPTION));
     assert_eq!(bare.as_deref(), Ok(&b"inside"[..]));
+    // OAEP by its name, over a key that was encrypted otherwise; with parameters that are none; RSA-KEM
     let oaep = with(&|recipient, _| recipient.key_enc_alg = bare_algorithm("1.2.840.113549.1.1.7"));
-    assert_eq!(oaep, Err(Unsupported::KeyTransport.into()));
+    assert_eq!(oaep, Err(BadEnvelope::Content.into()));
+    for other in ["1.2.840.113549.1.1.7", "1.2.840.113549.1.9.16.3.14"] {
+        let refused = with(&|recipient, _| recipient.key_enc_alg = algorithm(other));
+        assert_eq!(refused, Err(Unsupported::KeyTransport.into()), "{other}");
+    }
     // RC2-CBC
     let cipher = with(&|_, data| data.encrypted_content.content_enc_alg.oid = oid("1.2.840.113549.3.2"));
     assert_eq!(cipher, Err(Unsupported::ContentEncryption.into()));

@@ -76,7 +76,7 @@ fn a_request_of_other_hands_is_read_and_verified() {
     }
 }
 
-// P10-1, P10-2: the signature holds over what was sent, not over what an encoder would make of it.
+// P4, P10-1, P10-2: the signature holds over what was sent, not over what an encoder would make of it.
 #[test]
 fn a_request_with_attributes_in_another_order_verifies_as_it_was_sent() {
     let attributes =

@@ -199,9 +199,11 @@ fn an_envelope_has_every_field_as_expected() {
 fn an_envelope_draft_is_written_field_by_field() {
     let certificate = STRANGER.certificate();
     let der = wire::EnvelopedDataDraft {
-        recipient: wire::Certificate::parse(&certificate).unwrap().issuer_and_serial(),
-        key_transport: KeyTransport::RsaPkcs1v15,
-        encrypted_key: &[1; 300],
+        recipient: wire::RecipientDraft::KeyTransport {
+            recipient: wire::Certificate::parse(&certificate).unwrap().issuer_and_serial(),
+            key_transport: KeyTransport::RsaPkcs1v15,
+            encrypted_key: &[1; 300],
+        },
         content_encryption: ContentEncryption::DesCbc,
         iv: &[2; 8],
         encrypted_content: &[3; 70_000],

@@ -1,13 +1,15 @@
 use super::*;
+use crate::crypto::rustcrypto::rsa::{integer, load, octets};
 use crate::crypto::rustcrypto::testing::{
     Counting, FailsAfter, RSA_2048_PKCS8, RSA_2048_SPKI, RSA_2050_PKCS8, RSA_2050_SPKI, Seeded, Stuck,
 };
-use crate::crypto::rustcrypto::{PROVIDER, RSA_PKCS1_SHA256, RSA_PKCS1V15};
-use crate::crypto::{ContentKey, Digest, KeyWrapper, Purpose, Recipient, Verifier};
-use crate::error::BadSignature;
+use crate::crypto::rustcrypto::{PROVIDER, RSA_OAEP_SHA1, RSA_OAEP_SHA256, RSA_PKCS1_SHA256, RSA_PKCS1V15};
+use crate::crypto::{ContentKey, Digest, KeyTransport, KeyWrapper, Purpose, Recipient, Verifier};
 use crate::wire::public_key::SubjectPublicKeyInfo;
+use ::rsa::hazmat;
+use ::rsa::traits::PublicKeyParts;
 use alloc::{format, vec};
-use rustls_pki_types::{CertificateDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
+use rustls_pki_types::{CertificateDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer};
 
 const MESSAGE: &[u8] = b"signed by another implementation";
 const PKCS1: &[u8] = include_bytes!("testdata/rsa2048.pkcs1.der");
@@ -22,13 +24,22 @@ fn sign_job(digest: Digest) -> SignJob {
 }
 
 fn decrypt_job(encrypted_key: &[u8], key_length: usize) -> DecryptJob {
+    job_by(KeyTransport::RsaPkcs1v15, encrypted_key, key_length)
+}
+
+fn job_by(transport: KeyTransport, encrypted_key: &[u8], key_length: usize) -> DecryptJob {
     let recipient = Recipient::new(CertificateDer::from(Vec::new()));
-    DecryptJob::new(encrypted_key.to_vec(), KeyTransport::RsaPkcs1v15, key_length, recipient)
+    DecryptJob::new(encrypted_key.to_vec(), transport, key_length, recipient)
 }
 
 /// The content key that comes out, or `None` for a rejection.
 fn unwrapped(key: &SoftwareKey, encrypted_key: &[u8], length: usize) -> Option<Vec<u8>> {
-    let unwrapped = key.decrypt(&decrypt_job(encrypted_key, length), &mut Seeded(1)).unwrap();
+    unwrapped_by(key, &decrypt_job(encrypted_key, length))
+}
+
+fn unwrapped_by(key: &SoftwareKey, job: &DecryptJob) -> Option<Vec<u8>> {
+    let length = job.key_length();
+    let unwrapped = key.decrypt(job, &mut Seeded(1)).unwrap();
     let chosen = ContentKey::random(length, &mut Stuck(0xee)).unwrap().choose(&unwrapped);
     Some(chosen.as_bytes().to_vec()).filter(|bytes| *bytes != vec![0xee; length])
 }
@@ -39,8 +50,9 @@ fn counted(length: usize) -> Vec<u8> {
 
 /// Encrypts a block as it stands.
 fn encrypted(key: &SoftwareKey, block: &[u8]) -> Vec<u8> {
-    let value = integer(block, &key.key).unwrap();
-    octets(&hazmat::rsa_encrypt(&key.key, &value).unwrap(), key.key.size()).unwrap().to_vec()
+    let public = load(&SubjectPublicKeyInfo::parse(key.public_key_der()).unwrap()).unwrap();
+    let value = integer(block, &public).unwrap();
+    octets(&hazmat::rsa_encrypt(&public, &value).unwrap(), public.size()).unwrap().to_vec()
 }
 
 #[test]
@@ -90,6 +102,42 @@ fn content_keys_wrapped_here_are_unwrapped_here() {
         let wrapped = RSA_PKCS1V15.wrap(&public, &content_key, &mut Seeded(2)).unwrap();
         let key = SoftwareKey::from_pkcs8(private).unwrap();
         assert_eq!(unwrapped(&key, &wrapped, 32).unwrap(), content_key.as_bytes());
+    }
+}
+
+// ALG-5, MMA-9
+#[test]
+fn content_keys_wrapped_with_oaep_are_unwrapped_with_the_same_hash_only() {
+    let wrappers = [&RSA_OAEP_SHA1, &RSA_OAEP_SHA256];
+    for (private, public) in [(RSA_2048_PKCS8, RSA_2048_SPKI), (RSA_2050_PKCS8, RSA_2050_SPKI)] {
+        let key = SoftwareKey::from_pkcs8(private).unwrap();
+        let public = SubjectPublicKeyInfo::parse(public).unwrap();
+        for (index, wrapper) in wrappers.iter().enumerate() {
+            let content_key = ContentKey::random(32, &mut Seeded(7)).unwrap();
+            let wrapped = wrapper.wrap(&public, &content_key, &mut Seeded(2)).unwrap();
+            let job = job_by(wrapper.id(), &wrapped, 32);
+            assert_eq!(unwrapped_by(&key, &job).unwrap(), content_key.as_bytes());
+            // the other hash, the other padding, the key of another cipher
+            for job in [
+                job_by(wrappers[1 - index].id(), &wrapped, 32),
+                decrypt_job(&wrapped, 32),
+                job_by(wrapper.id(), &wrapped, 16),
+            ] {
+                assert_eq!(unwrapped_by(&key, &job), None);
+            }
+        }
+    }
+}
+
+// T4, MMA-1: as with the other padding
+#[test]
+fn an_impossible_ciphertext_under_oaep_is_rejected_without_an_error() {
+    let key = key_2048();
+    let modulus = SubjectPublicKeyInfo::parse(RSA_2048_SPKI).unwrap().rsa().unwrap().modulus;
+    for wrong in [&[][..], &[1; 255], &[1; 257], &[0; 256], &[1; 256], modulus, &[0xff; 256]] {
+        for transport in [KeyTransport::RsaOaepSha1, KeyTransport::RsaOaepSha256] {
+            assert_eq!(unwrapped_by(&key, &job_by(transport, wrong, 16)), None);
+        }
     }
 }
 
@@ -149,37 +197,6 @@ fn every_private_operation_is_blinded_or_fails() {
     }
 }
 
-// T42, ALG-2, ALG-7: the encoding is compared as a whole, so nothing can hide in it.
-#[test]
-fn verifier_refuses_signatures_over_any_other_encoding() {
-    let key = key_2048();
-    let public = SubjectPublicKeyInfo::parse(RSA_2048_SPKI).unwrap();
-    let info = sign_job(Digest::Sha256).digest_info().to_vec();
-    let standard = signature_block(&info, 256).unwrap();
-    let verify = |block: &[u8]| {
-        let value = integer(block, &key.key).unwrap();
-        let signature = key.private_operation(&value, &mut Seeded(3)).unwrap();
-        RSA_PKCS1_SHA256.verify(&public, &[MESSAGE], &signature)
-    };
-    assert_eq!(verify(&standard), Ok(()));
-
-    // Short padding and garbage after the digest (Bleichenbacher 2006).
-    let mut garbage = [&[0, 1][..], &[0xff; 8], &[0], &info].concat();
-    garbage.resize(256, 0x77);
-    // Parameters absent instead of NULL in the DigestInfo.
-    let absent = [&[0x30, 0x2f, 0x30, 0x0b], &info[4..15], &info[17..]].concat();
-    let absent = signature_block(&absent, 256).unwrap();
-    // The digest alone, without a DigestInfo.
-    let bare = signature_block(&info[19..], 256).unwrap();
-    let mut block_type = standard.clone();
-    block_type[1] = 2;
-    let mut padding = standard.clone();
-    padding[100] = 0xfe;
-    for wrong in [garbage, absent, bare, block_type, padding] {
-        assert_eq!(verify(&wrong), Err(BadSignature::Signature.into()));
-    }
-}
-
 #[test]
 fn key_of_openssl_is_read_in_each_form_and_written_as_pkcs8() {
     let forms = [
@@ -194,12 +211,33 @@ fn key_of_openssl_is_read_in_each_form_and_written_as_pkcs8() {
     }
 }
 
+#[cfg(not(feature = "ecdsa"))]
 #[test]
-fn keys_of_other_kinds_are_unsupported() {
+fn keys_on_curves_are_unsupported_without_the_feature() {
     let unsupported = Some(KeyError::Unsupported);
     assert_eq!(SoftwareKey::from_pkcs8(include_bytes!("testdata/p256.pkcs8.der")).err(), unsupported);
-    let sec1 = PrivateKeyDer::from(PrivateSec1KeyDer::from(vec![0x30, 0]));
+    let sec1 = PrivateKeyDer::from(rustls_pki_types::PrivateSec1KeyDer::from(vec![0x30, 0]));
     assert_eq!(SoftwareKey::try_from(&sec1).err(), unsupported);
+    for key_type in [KeyType::EcP256, KeyType::EcP384] {
+        assert_eq!(SoftwareKey::generate(key_type, &mut Seeded(1)).err(), unsupported);
+    }
+}
+
+#[test]
+fn keys_of_other_kinds_are_unsupported() {
+    // Ed25519 by its name
+    let der = [0x30, 12, 2, 1, 0, 0x30, 5, 6, 3, 0x2B, 0x65, 0x70, 4, 0];
+    assert_eq!(SoftwareKey::from_pkcs8(&der).err(), Some(KeyError::Unsupported));
+}
+
+#[test]
+fn an_rsa_key_makes_no_other_signatures_than_its_own() {
+    let key = key_2048();
+    for scheme in [SignatureScheme::RsaPss(Digest::Sha256), SignatureScheme::Ecdsa(Digest::Sha256)] {
+        let job = SignJob::new(&PROVIDER, MESSAGE.to_vec(), scheme, Purpose::PkiMessage, RSA_2048_SPKI);
+        let signed = key.sign(&job.unwrap(), &mut Seeded(1));
+        assert_eq!(signed.err(), Some(KeyError::Unsupported));
+    }
 }
 
 // ALG-8

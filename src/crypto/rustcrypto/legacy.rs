@@ -2,6 +2,11 @@
 
 use super::cipher::CbcCipher;
 use super::digest::HashFunction;
+#[cfg(feature = "ecdsa")]
+use super::ecdsa::EcdsaVerifier;
+#[cfg(feature = "pwri")]
+use super::pbkdf2::Pbkdf2Hmac;
+use super::pss::RsaPssVerifier;
 use super::rsa::RsaPkcs1Verifier;
 use crate::crypto::{ContentEncryption, Digest};
 
@@ -10,6 +15,18 @@ pub static SHA1: HashFunction = HashFunction::new::<sha1::Sha1>(Digest::Sha1);
 
 /// RSASSA-PKCS1-v1_5 with SHA-1. Collisions of SHA-1 can be made: a signature shows less than it says.
 pub static RSA_PKCS1_SHA1: RsaPkcs1Verifier = RsaPkcs1Verifier::new(&SHA1);
+
+/// RSASSA-PSS with SHA-1 and a salt of 20 bytes: the default of RFC 4055. As weak as [`RSA_PKCS1_SHA1`].
+pub static RSA_PSS_SHA1: RsaPssVerifier = RsaPssVerifier::new(&SHA1);
+
+/// ECDSA with SHA-1, on P-256 and P-384. As weak as [`RSA_PKCS1_SHA1`].
+#[cfg(feature = "ecdsa")]
+pub static ECDSA_SHA1: EcdsaVerifier = EcdsaVerifier::new(&SHA1);
+
+/// PBKDF2 with HMAC-SHA-1: the default of RFC 8018, which OpenSSL writes. It is here because nothing new needs it; HMAC
+/// does not suffer from what is broken in SHA-1.
+#[cfg(feature = "pwri")]
+pub static PBKDF2_SHA1: Pbkdf2Hmac = Pbkdf2Hmac::new::<sha1::Sha1>(Digest::Sha1);
 
 /// Three-key triple DES in CBC mode: key 24 bytes, IV 8 bytes.
 pub static TRIPLE_DES_CBC: CbcCipher = CbcCipher::new::<des::TdesEde3>(ContentEncryption::TripleDesCbc);

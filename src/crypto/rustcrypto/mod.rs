@@ -12,7 +12,19 @@
 //!     read_only_ciphers: &[],
 //!     wrappers: &[&rustcrypto::RSA_PKCS1V15],
 //!     verifiers: &[&rustcrypto::RSA_PKCS1_SHA256],
+//!     password_kdfs: &[],
 //! };
+//! ```
+//!
+//! Recipients by password are for keys that cannot encrypt, and off: with feature `pwri` they take one line more.
+//!
+//! ```
+//! # #[cfg(feature = "pwri")] {
+//! use scep::crypto::{Provider, rustcrypto};
+//!
+//! static WITH_PASSWORDS: Provider =
+//!     Provider { password_kdfs: &[&rustcrypto::PBKDF2_SHA256], ..rustcrypto::PROVIDER };
+//! # }
 //! ```
 //!
 //! Private-key operations are blinded with the caller's random numbers, checked against faults, and unpadded
@@ -20,34 +32,70 @@
 
 mod cipher;
 mod digest;
+#[cfg(feature = "ecdsa")]
+mod ecdsa;
 mod key;
 #[cfg(feature = "legacy")]
 mod legacy;
+mod oaep;
+#[cfg(feature = "pwri")]
+mod pbkdf2;
 #[cfg(feature = "pem")]
 mod pem;
+mod pss;
+mod ring;
 mod rng;
 mod rsa;
+mod rsa_key;
+#[cfg(feature = "ecdsa")]
+mod sec1;
 
 pub use self::cipher::{AES_128_CBC, AES_192_CBC, AES_256_CBC, CbcCipher};
 pub use self::digest::{HashFunction, SHA256, SHA384, SHA512};
+#[cfg(feature = "ecdsa")]
+pub use self::ecdsa::{ECDSA_SHA256, ECDSA_SHA384, ECDSA_SHA512, EcdsaVerifier};
 pub use self::key::{KeyType, SoftwareKey};
+#[cfg(all(feature = "legacy", feature = "ecdsa"))]
+pub use self::legacy::ECDSA_SHA1;
+#[cfg(all(feature = "legacy", feature = "pwri"))]
+pub use self::legacy::PBKDF2_SHA1;
 #[cfg(feature = "legacy")]
-pub use self::legacy::{DES_CBC, RSA_PKCS1_SHA1, SHA1, TRIPLE_DES_CBC};
+pub use self::legacy::{DES_CBC, RSA_PKCS1_SHA1, RSA_PSS_SHA1, SHA1, TRIPLE_DES_CBC};
+pub use self::oaep::{RSA_OAEP_SHA1, RSA_OAEP_SHA256, RsaOaepWrapper};
+#[cfg(feature = "pwri")]
+pub use self::pbkdf2::{PBKDF2_SHA256, PBKDF2_SHA384, PBKDF2_SHA512, Pbkdf2Hmac};
 #[cfg(feature = "pem")]
 pub use self::pem::{certificates_from_pem, certificates_to_pem};
+pub use self::pss::{RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaPssVerifier};
+pub use self::ring::KeyRing;
 pub use self::rsa::{
     RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PKCS1V15, RsaPkcs1Verifier, RsaPkcs1v15Wrapper,
 };
 
 use super::Provider;
 
-/// SHA-2, AES-CBC and RSA with PKCS #1 v1.5 padding: no algorithm that RFC 8894 section 2.9 advises against.
+/// SHA-2, AES-CBC, RSA, and with feature `ecdsa` ECDSA: no algorithm that RFC 8894 section 2.9 advises against. A content
+/// key is encrypted with PKCS #1 v1.5 padding unless OAEP is asked for; both are read.
 pub static PROVIDER: Provider = Provider {
     digests: &[&SHA256, &SHA384, &SHA512],
     ciphers: &[&AES_128_CBC, &AES_256_CBC, &AES_192_CBC],
     read_only_ciphers: &[],
-    wrappers: &[&RSA_PKCS1V15],
-    verifiers: &[&RSA_PKCS1_SHA256, &RSA_PKCS1_SHA384, &RSA_PKCS1_SHA512],
+    wrappers: &[&RSA_PKCS1V15, &RSA_OAEP_SHA256, &RSA_OAEP_SHA1],
+    verifiers: &[
+        &RSA_PKCS1_SHA256,
+        &RSA_PKCS1_SHA384,
+        &RSA_PKCS1_SHA512,
+        &RSA_PSS_SHA256,
+        &RSA_PSS_SHA384,
+        &RSA_PSS_SHA512,
+        #[cfg(feature = "ecdsa")]
+        &ECDSA_SHA256,
+        #[cfg(feature = "ecdsa")]
+        &ECDSA_SHA384,
+        #[cfg(feature = "ecdsa")]
+        &ECDSA_SHA512,
+    ],
+    password_kdfs: &[],
 };
 
 /// [`PROVIDER`] and, last in each list, SHA-1 and three-key triple DES. Single DES can be read only, and only
@@ -57,8 +105,25 @@ pub static PROVIDER_WITH_LEGACY: Provider = Provider {
     digests: &[&SHA256, &SHA384, &SHA512, &SHA1],
     ciphers: &[&AES_128_CBC, &AES_256_CBC, &AES_192_CBC, &TRIPLE_DES_CBC],
     read_only_ciphers: &[&DES_CBC],
-    wrappers: &[&RSA_PKCS1V15],
-    verifiers: &[&RSA_PKCS1_SHA256, &RSA_PKCS1_SHA384, &RSA_PKCS1_SHA512, &RSA_PKCS1_SHA1],
+    verifiers: &[
+        &RSA_PKCS1_SHA256,
+        &RSA_PKCS1_SHA384,
+        &RSA_PKCS1_SHA512,
+        &RSA_PSS_SHA256,
+        &RSA_PSS_SHA384,
+        &RSA_PSS_SHA512,
+        #[cfg(feature = "ecdsa")]
+        &ECDSA_SHA256,
+        #[cfg(feature = "ecdsa")]
+        &ECDSA_SHA384,
+        #[cfg(feature = "ecdsa")]
+        &ECDSA_SHA512,
+        &RSA_PKCS1_SHA1,
+        &RSA_PSS_SHA1,
+        #[cfg(feature = "ecdsa")]
+        &ECDSA_SHA1,
+    ],
+    ..PROVIDER
 };
 
 #[cfg(test)]
@@ -81,10 +146,19 @@ mod tests {
             PROVIDER.reading_cipher(ContentEncryption::DesCbc, true).err(),
             Some(Unsupported::SingleDes.into())
         );
-        assert_eq!(
-            PROVIDER.verifier(SignatureScheme::RsaPkcs1(Digest::Sha1)).err(),
-            Some(Unsupported::Signature.into())
-        );
+        for scheme in [SignatureScheme::RsaPkcs1, SignatureScheme::RsaPss, SignatureScheme::Ecdsa] {
+            let found = PROVIDER.verifier(scheme(Digest::Sha1)).err();
+            assert_eq!(found, Some(Unsupported::Signature.into()));
+        }
+    }
+
+    // T47: an application has to list the key derivation
+    #[test]
+    fn no_provider_opens_anything_with_a_password_by_itself() {
+        #[cfg(feature = "legacy")]
+        assert!(PROVIDER_WITH_LEGACY.password_kdfs.is_empty());
+        let found = PROVIDER.password_kdf(Digest::Sha256).err();
+        assert_eq!(found, Some(Unsupported::KeyDerivation.into()));
     }
 
     #[cfg(feature = "legacy")]
@@ -109,6 +183,9 @@ mod tests {
         }
         for item in provider.ciphers {
             assert_eq!(provider.cipher(item.id()).unwrap().id(), item.id());
+        }
+        for item in provider.wrappers {
+            assert_eq!(provider.wrapper(item.id()).unwrap().id(), item.id());
         }
         for item in provider.verifiers {
             assert_eq!(provider.verifier(item.scheme()).unwrap().scheme(), item.scheme());

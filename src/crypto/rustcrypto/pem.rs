@@ -14,10 +14,12 @@ const CERTIFICATE: &str = "CERTIFICATE";
 const X509_CERTIFICATE: &str = "X509 CERTIFICATE";
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 const RSA_PRIVATE_KEY: &str = "RSA PRIVATE KEY";
+#[cfg(feature = "ecdsa")]
+const EC_PRIVATE_KEY: &str = "EC PRIVATE KEY";
 
 impl SoftwareKey {
-    /// Reads the first private key in `text`: `PRIVATE KEY` (PKCS #8, RFC 7468 section 10) or `RSA PRIVATE KEY`
-    /// (PKCS #1). Other text around it, certificates for example, is skipped.
+    /// Reads the first private key in `text`: `PRIVATE KEY` (PKCS #8, RFC 7468 section 10), `RSA PRIVATE KEY`
+    /// (PKCS #1) or, with feature `ecdsa`, `EC PRIVATE KEY` (SEC 1, RFC 5915 section 4). Other text around it, certificates for example, is skipped.
     ///
     /// Fails with [`InvalidMessage::Pem`] when there is none, [`KeyError::Unsupported`] when it is encrypted or of
     /// another kind, and else as [`Self::from_pkcs8`] does.
@@ -26,11 +28,13 @@ impl SoftwareKey {
             let block = block?;
             match block.label {
                 PRIVATE_KEY => return Ok(Self::from_pkcs8(&block.decode()?)?),
-                // Two headers before the base64 say that such a key is encrypted (RFC 1421 section 4.6).
-                RSA_PRIVATE_KEY if block.text.contains("Proc-Type:") => {
+                // Two headers before the base64 say that an old form is encrypted (RFC 1421 section 4.6).
+                other if other.ends_with(PRIVATE_KEY) && block.text.contains("Proc-Type:") => {
                     return Err(KeyError::Unsupported.into());
                 }
                 RSA_PRIVATE_KEY => return Ok(Self::from_pkcs1(&block.decode()?)?),
+                #[cfg(feature = "ecdsa")]
+                EC_PRIVATE_KEY => return Ok(Self::from_sec1(&block.decode()?)?),
                 other if other.ends_with(PRIVATE_KEY) => return Err(KeyError::Unsupported.into()),
                 _ => {}
             }

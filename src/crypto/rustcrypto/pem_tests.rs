@@ -35,10 +35,24 @@ fn encrypted_and_foreign_keys_are_unsupported() {
     for text in [
         include_str!("testdata/rsa2048.encrypted-pkcs8.pem"),
         include_str!("testdata/rsa2048.encrypted-pkcs1.pem"),
+        "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END EC PRIVATE KEY-----\n",
+        "-----BEGIN DSA PRIVATE KEY-----\nMAA=\n-----END DSA PRIVATE KEY-----\n",
+        #[cfg(not(feature = "ecdsa"))]
         include_str!("testdata/p256.sec1.pem"),
     ] {
         assert_eq!(SoftwareKey::from_pem(text).err(), Some(KeyError::Unsupported.into()));
     }
+}
+
+#[cfg(feature = "ecdsa")]
+#[test]
+fn a_key_behind_its_parameters_is_read_and_written_as_pkcs8() {
+    let sec1 = include_str!("testdata/p256.sec1.pem");
+    // what `openssl ecparam -genkey` puts before it
+    let parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    let key = SoftwareKey::from_pem(&format!("{parameters}{sec1}")).unwrap();
+    assert_eq!(key.to_pkcs8().as_slice(), include_bytes!("testdata/p256.pkcs8.der"));
+    assert_eq!(SoftwareKey::from_pem(&key.to_pem()).unwrap().to_pkcs8(), key.to_pkcs8());
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl fmt::Debug for RsaPkcs1v15Wrapper {
 }
 
 /// Reads a public key; its bounds are checked before any arithmetic.
-fn load(info: &SubjectPublicKeyInfo<'_>) -> Result<PublicKey, Error> {
+pub(super) fn load(info: &SubjectPublicKeyInfo<'_>) -> Result<PublicKey, Error> {
     let key = info.rsa()?;
     let limits = Limits::DEFAULT;
     key.check(&limits)?;
@@ -119,7 +119,7 @@ fn load(info: &SubjectPublicKeyInfo<'_>) -> Result<PublicKey, Error> {
 /// The padded block in a signature, or `None` when the signature has not the length of the modulus or is not
 /// smaller than it (RFC 8017 section 8.2.2 steps 1 and 2). The arithmetic is done in any case: a signature may come
 /// out of an envelope, and then its faults must not show in the time.
-fn opened(key: &PublicKey, signature: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn opened(key: &PublicKey, signature: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let value = integer(signature, key).filter(|value| **value < *key.n().as_ref());
     let Some(value) = value else {
         let mut block = vec![0x55; key.size()];

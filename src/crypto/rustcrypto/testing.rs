@@ -94,3 +94,16 @@ generator!(Seeded, |self, dst| {
     }
     Ok(())
 });
+
+/// Gives these bytes, and fails when they are used up.
+pub(crate) struct Fixed(pub(crate) Vec<u8>);
+
+generator!(Fixed, |self, dst| {
+    if dst.len() > self.0.len() {
+        return Err(RngFailed);
+    }
+    let rest = self.0.split_off(dst.len());
+    dst.copy_from_slice(&self.0);
+    self.0 = rest;
+    Ok(())
+});
