@@ -1,5 +1,6 @@
 //! What an endpoint is: its keys' certificates, its algorithms, its limits.
 
+use super::next_ca::NextCa;
 use crate::crypto::Provider;
 use crate::error::{ApiMisuse, Error};
 use crate::wire::algorithm::{ContentEncryption, Digest};
@@ -9,7 +10,6 @@ use crate::wire::certs_only;
 use crate::wire::extension::KeyUsage;
 use crate::wire::limits::Limits;
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 use rustls_pki_types::CertificateDer;
@@ -48,16 +48,38 @@ impl Identity {
     }
 }
 
+/// Who may ask for which certificates by GetCert (RFC 8894 sections 2.6 and 4.5). Whoever asks has to sign under a
+/// valid certificate of the CA in any case.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CertificateAccess {
+    /// Nobody: GetCert is answered with FAILURE badRequest.
+    #[default]
+    Off,
+    /// Everybody for certificates of the same subject as his own; where that is empty, of the same alternative names.
+    Own,
+    /// Everybody for all of them.
+    Any,
+}
+
 /// What a [`Responder`](super::Responder) is made of. All switches that weaken something are off.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     pub(super) provider: &'static Provider,
-    pub(super) identities: Vec<Identity>,
+    pub(super) identity: Identity,
+    pub(super) other_identities: Vec<Identity>,
     pub(super) ca_chain: Vec<CertificateDer<'static>>,
+    /// Who signed the certificates that may renew.
+    pub(super) issuers: Vec<CertificateDer<'static>>,
     pub(super) endpoint: String,
     pub(super) limits: Limits,
     pub(super) single_des: bool,
     pub(super) bare_refusals: bool,
+    pub(super) renewal: bool,
+    pub(super) other_signer: bool,
+    pub(super) get_cert: CertificateAccess,
+    pub(super) get_crl: bool,
+    pub(super) next_ca: Option<NextCa>,
     pub(super) pending_retention: Duration,
     pub(super) finished_retention: Duration,
     pub(super) retry_after: u32,
@@ -73,12 +95,19 @@ impl ServerConfig {
     ) -> Self {
         Self {
             provider,
-            identities: vec![identity],
+            identity,
+            other_identities: Vec::new(),
+            issuers: ca_chain.iter().take(1).cloned().collect(),
             ca_chain,
             endpoint: String::new(),
             limits: Limits::DEFAULT,
             single_des: false,
             bare_refusals: false,
+            renewal: false,
+            other_signer: false,
+            get_cert: CertificateAccess::Off,
+            get_crl: false,
+            next_ca: None,
             pending_retention: Duration::from_secs(7 * 24 * 3600),
             finished_retention: Duration::from_secs(24 * 3600),
             retry_after: 30,
@@ -92,10 +121,55 @@ impl ServerConfig {
         self
     }
 
-    /// A further identity that still opens requests, while keys change. GetCACert shows the first one only.
+    /// A further identity that opens requests, and signs the replies to them, while keys change: a former one, or the
+    /// next one (RFC 8894 section 5.1). GetCACert shows the first one only. Questions tell which one a request was for
+    /// ([`Enrol::recipient`](super::Enrol::recipient)).
     #[must_use]
     pub fn also_open(mut self, identity: Identity) -> Self {
-        self.identities.push(identity);
+        self.other_identities.push(identity);
+        self
+    }
+
+    /// Takes renewals: RenewalReq, and PKCSReq signed under a certificate of this CA (RFC 8894 sections 2.3 and 2.5).
+    /// The default is off; then RenewalReq is refused, and PKCSReq never becomes a
+    /// [`Renew`](super::Renew) question. Certificates count that the issuing CA signed, the first one of `ca_chain`,
+    /// and those of [`Self::also_renew`].
+    ///
+    /// The library checks the signature on the certificate and its dates. Whether it was revoked only the owner knows,
+    /// and so is asked.
+    #[must_use]
+    pub fn renewal(mut self, on: bool) -> Self {
+        self.renewal = on;
+        self
+    }
+
+    /// Further issuers whose certificates may renew, and may ask for certificates and CRLs: this CA's former or next
+    /// certificate, or a CA of somebody else's (RFC 8894 section 2.3, the third way). Each one has to be the very
+    /// certificate that signed the devices' certificates; those sent along by a device do not count.
+    #[must_use]
+    pub fn also_renew(mut self, issuers: Vec<CertificateDer<'static>>) -> Self {
+        self.issuers.extend(issuers);
+        self
+    }
+
+    /// Answers GetCert (RFC 8894 section 4.5): off by default.
+    #[must_use]
+    pub fn get_cert(mut self, access: CertificateAccess) -> Self {
+        self.get_cert = access;
+        self
+    }
+
+    /// Answers GetCRL (RFC 8894 section 4.6), for holders of a certificate of the CA: off by default.
+    #[must_use]
+    pub fn get_crl(mut self, on: bool) -> Self {
+        self.get_crl = on;
+        self
+    }
+
+    /// Answers GetNextCACert (RFC 8894 section 4.7). Without it the answer is HTTP 404.
+    #[must_use]
+    pub fn next_ca(mut self, next_ca: NextCa) -> Self {
+        self.next_ca = Some(next_ca);
         self
     }
 
@@ -140,6 +214,23 @@ impl ServerConfig {
         self
     }
 
+    /// Lets the signer of a first request have another key than the one to be certified.
+    ///
+    /// Some deployed clients send that: those that make a new key for the signature, and devices whose key cannot
+    /// decrypt, which need a second one for the reply. Whoever records such a request can sign it again with a key of
+    /// his own; so he burns its challenge password and reads the certificate, though he cannot use it. Allow it with
+    /// one-time challenges only. Every use is an [`Event::OtherSigner`](super::Event::OtherSigner).
+    #[must_use]
+    pub fn danger_accept_other_signer(mut self, on: bool) -> Self {
+        self.other_signer = on;
+        self
+    }
+
+    /// The identities, that of GetCACert first.
+    pub(super) fn identities(&self) -> impl Iterator<Item = &Identity> {
+        core::iter::once(&self.identity).chain(&self.other_identities)
+    }
+
     /// What GetCACaps says: what is switched on, and nothing else (RFC 8894 section 3.5).
     pub(super) fn capabilities(&self) -> Capabilities {
         let mut list = Capabilities::new()
@@ -161,13 +252,19 @@ impl ServerConfig {
         if self.provider.cipher(ContentEncryption::TripleDesCbc).is_ok() {
             list = list.with(Capability::Des3);
         }
+        if self.renewal {
+            list = list.with(Capability::Renewal);
+        }
+        if self.next_ca.is_some() {
+            list = list.with(Capability::GetNextCaCert);
+        }
         list
     }
 
     /// What GetCACert answers: the body, and whether it is a single certificate.
-    pub(super) fn ca_certificates(&self) -> Result<(Vec<u8>, bool), Error> {
+    pub(super) fn ca_certificates(&self) -> (Vec<u8>, bool) {
         let mut list: Vec<&[u8]> = Vec::new();
-        let identity = self.identities.first().ok_or(ApiMisuse::Identity)?;
+        let identity = &self.identity;
         // RA certificates first: there are clients that take the first one with the right key usage
         for certificate in [&identity.signing, &identity.encryption].into_iter().chain(&self.ca_chain) {
             if !list.contains(&certificate.as_ref()) {
@@ -175,8 +272,8 @@ impl ServerConfig {
             }
         }
         match list.as_slice() {
-            [single] => Ok((single.to_vec(), true)),
-            _ => Ok((certs_only::encode(&list), false)),
+            [single] => (single.to_vec(), true),
+            _ => (certs_only::encode(&list), false),
         }
     }
 
@@ -186,7 +283,15 @@ impl ServerConfig {
         }
         self.provider.digest(Digest::Sha256).map_err(|_| ApiMisuse::Algorithm)?;
         self.provider.cipher(ContentEncryption::Aes128Cbc).map_err(|_| ApiMisuse::Algorithm)?;
-        self.ca_chain.iter().try_for_each(|der| Certificate::parse(der).map(drop))?;
-        self.identities.iter().try_for_each(|identity| identity.check(&self.limits))
+        let mut all = self.ca_chain.iter().chain(&self.issuers);
+        all.try_for_each(|der| Certificate::parse(der).map(drop))?;
+        if let Some(next) = &self.next_ca {
+            // clients know these and no others
+            let mut known = self.identities().map(|identity| &identity.signing).chain(&self.ca_chain);
+            if !known.any(|known| known == next.signer()) {
+                return Err(ApiMisuse::Certificate.into());
+            }
+        }
+        self.identities().try_for_each(|identity| identity.check(&self.limits))
     }
 }

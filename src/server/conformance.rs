@@ -1,7 +1,7 @@
 //! A proof that a store does what the server needs.
 
 use super::store::{Recorded, Store};
-use super::transaction::{RequestedCertificate, State, Transaction, TransactionKey, Transition};
+use super::transaction::{Kind, RequestedCertificate, State, Transaction, TransactionKey, Transition};
 use crate::error::Error;
 use crate::wire::attributes::TransactionId;
 use crate::wire::name::Name;
@@ -29,16 +29,17 @@ const NAME: &[u8] = &[0x30, 0x00];
 /// `SEQUENCE { SEQUENCE { OID 1.2.3 }, BIT STRING {} }`: a public key of no use.
 const KEY: &[u8] = &[0x30, 0x09, 0x30, 0x04, 0x06, 0x02, 0x2A, 0x03, 0x03, 0x01, 0x00];
 
-/// Two transitions from nothing, for the same transactionID and different signers: for tests of a store's own.
+/// Two transitions from nothing, for the same transactionID and different signers, the second one a renewal: for tests
+/// of a store's own.
 pub fn samples() -> Result<[Transition; 2], Error> {
     // a space, a slash and a quote: nothing that a store may take apart
     let id = TransactionId::new("a b/'=")?;
     let requested = RequestedCertificate::new(&Name::parse(NAME)?, &SubjectPublicKeyInfo::parse(KEY)?, None);
     let now = UnixTime::since_unix_epoch(Duration::from_secs(1_700_000_000));
     let retention = Duration::from_secs(3600);
-    Ok([[1; 32], [2; 32]].map(|signer| {
+    Ok([([1; 32], Kind::Enrolment), ([2; 32], Kind::Renewal { sha1: false })].map(|(signer, kind)| {
         let key = TransactionKey::new(String::from("conformance"), id.clone(), signer);
-        let to = Transaction::new(&key, [9; 32], requested.clone(), State::Pending, now, retention);
+        let to = Transaction::new(&key, kind, [9; 32], requested.clone(), now, retention);
         Transition { key, from: None, to }
     }))
 }

@@ -1,8 +1,10 @@
 //! The steps between a request and its reply.
 
+use super::case::Case;
+use super::inquiry::Inquiry;
 use super::outcome::{Outcome, Status, Summary};
-use super::question::{Decide, Enrol};
-use super::request::{self, Inquiry};
+use super::question::Decide;
+use super::request;
 use super::session::Session;
 use super::transaction::{self, Asked, Ruling, State, Transaction, TransactionKey, Transition};
 use crate::crypto::{DecryptJob, Rng, SignJob, Signature, Unwrapped};
@@ -88,12 +90,12 @@ impl Lookup {
         }
         let asked = inquiry.asked();
         match (transaction::rule(stored.as_ref(), asked, session.now), stored, inquiry) {
-            (Ruling::Decide, stored, Inquiry::Certificate { hash, requested, submitted }) => {
+            (Ruling::Decide, stored, Inquiry::Certificate { kind, hash, requested, submitted }) => {
                 let retention = session.config.pending_retention;
-                let open = Transaction::new(&key, hash, requested, State::Pending, session.now, retention)
+                let open = Transaction::new(&key, kind, hash, requested, session.now, retention)
                     .replacing(stored.as_ref());
                 let from = stored.as_ref().map(Transaction::revision);
-                Exchange::Decide(Decide::Enrol(Enrol::new(session, key, from, open, Some(submitted))))
+                Case::new(session, key, from, open, Some(submitted)).ask(rng)
             }
             (Ruling::DecideHeld, Some(open), inquiry) => {
                 let from = Some(open.revision());
@@ -102,7 +104,7 @@ impl Lookup {
                     Inquiry::Outcome => None,
                 };
                 session.summary.subject = open.requested().subject().ok().map(|subject| subject.to_string());
-                Exchange::Decide(Decide::Enrol(Enrol::new(session, key, from, open, submitted)))
+                Case::new(session, key, from, open, submitted).ask(rng)
             }
             (_, stored, _) => settle(*session, stored.as_ref(), asked, rng),
         }

@@ -1,7 +1,8 @@
 //! Authorisation as a value: the only way to an issued certificate leads through it.
 
+use super::case::Case;
 use super::exchange::Exchange;
-use super::question::{Enrol, Refusal};
+use super::question::Refusal;
 use super::transaction::{RequestedCertificate, State, TransactionKey, check_chain_length};
 use crate::crypto::Rng;
 use crate::error::{ApiMisuse, Error};
@@ -18,33 +19,42 @@ use rustls_pki_types::CertificateDer;
 pub enum Evidence {
     /// Its challenge password was redeemed: [`SharedSecret::redeem`](super::SharedSecret::redeem).
     Challenge,
-    /// The owner's own validator accepted it: [`Enrol::validated`].
+    /// The owner's own validator accepted it: [`Enrol::validated`](super::Enrol::validated).
     Validator,
-    /// A person, or a system that stands for one, approved it: [`Enrol::approve`].
+    /// A person, or a system that stands for one, approved it: [`Enrol::approve`](super::Enrol::approve).
     Operator,
+    /// It is signed under the certificate that it renews, which is not revoked:
+    /// [`Renew::approve_unrevoked`](super::Renew::approve_unrevoked).
+    Certificate,
 }
 
 /// An authorised request. It holds the question that it answers, so it serves for no other, and can be granted once.
 #[must_use]
 #[derive(Debug)]
 pub struct Authorized {
-    question: Enrol,
+    case: Box<Case>,
     evidence: Evidence,
 }
 
 impl Authorized {
-    pub(super) fn new(question: Enrol, evidence: Evidence) -> Self {
-        Self { question, evidence }
+    pub(super) fn new(case: Box<Case>, evidence: Evidence) -> Self {
+        Self { case, evidence }
     }
 
     /// What may be issued: a certificate for this key.
     pub fn requested(&self) -> &RequestedCertificate {
-        self.question.requested()
+        self.case.requested()
     }
 
     /// The transaction.
     pub fn transaction(&self) -> &TransactionKey {
-        self.question.transaction()
+        &self.case.key
+    }
+
+    /// The encryption certificate of the identity that the message was for. While a CA's key changes it tells which
+    /// one is to issue (RFC 8894 section 5.1, figure 9).
+    pub fn recipient(&self) -> &CertificateDer<'static> {
+        self.case.session.recipient()
     }
 
     /// Why.
@@ -52,25 +62,25 @@ impl Authorized {
         self.evidence
     }
 
-    /// Not yet, although the challenge was right: PENDING, as [`Enrol::hold`] does.
+    /// Not yet, although the challenge was right: PENDING, as [`Enrol::hold`](super::Enrol::hold) does.
     pub fn hold(self, rng: &mut Rng<'_>) -> Exchange {
-        self.question.hold(rng)
+        self.case.hold(rng)
     }
 
     /// The issuer refuses after all.
     pub fn refuse(self, refusal: Refusal, rng: &mut Rng<'_>) -> Exchange {
-        self.question.refuse(refusal, rng)
+        self.case.refuse(refusal, rng)
     }
 
     /// The issuer refuses after all, and tells the client why: the text goes out as failInfoText, at most 255
     /// characters of it. Only whoever was authorised gets so far, so the text may speak plainly.
     pub fn refuse_because(self, text: &str, rng: &mut Rng<'_>) -> Exchange {
-        self.question.refuse_because(text, rng)
+        self.case.refuse_because(text, rng)
     }
 
     /// The issuer cannot be reached: 503, and nothing changes.
     pub fn unavailable(self) -> Exchange {
-        self.question.unavailable()
+        self.case.unavailable()
     }
 }
 
@@ -78,7 +88,7 @@ impl Authorized {
 #[must_use]
 #[derive(Debug)]
 pub struct IssuedChain {
-    question: Enrol,
+    case: Box<Case>,
     chain: Vec<CertificateDer<'static>>,
 }
 
@@ -111,7 +121,7 @@ impl IssuedChain {
         match check(&leaf, &rest, authorized.requested()) {
             Ok(()) => {
                 let chain = core::iter::once(leaf).chain(rest).collect();
-                Ok(Self { question: authorized.question, chain })
+                Ok(Self { case: authorized.case, chain })
             }
             Err(error) => Err(Box::new(Mismatch { error, authorized })),
         }
@@ -119,7 +129,7 @@ impl IssuedChain {
 
     /// Grants the request: records the outcome, then sends it.
     pub fn grant(self) -> Exchange {
-        self.question.record_as(Some(State::Issued(self.chain)), None)
+        self.case.record_as(Some(State::Issued(self.chain)), None)
     }
 }
 

@@ -5,6 +5,7 @@
 //!         ├─> Decrypt ─┬─> Lookup ─┬─> Decide ─┬─> Record ─┬─> Sign ─> Done          requests
 //!         ├────────────│───────────┘           └───────────┤                         polls
 //!         │            │  (from Lookup too) ───────────────┤                         repeated requests
+//!         │            ├─────────────> Decide ─────────────┤                         GetCert, GetCRL
 //!         └────────────┴───────────────────────────────────┘                         refusals
 //! ```
 //!
@@ -13,14 +14,20 @@
 //! callers, and any other driver is exactly as safe. Bad input never fails: it becomes a reply, and a step that is
 //! dropped half way leaves nothing behind but what was recorded.
 
+mod case;
 mod challenge;
+mod classify;
 mod config;
 mod conformance;
 mod drive;
 mod exchange;
+mod find;
 mod grant;
+mod inquiry;
+mod next_ca;
 mod outcome;
 mod question;
+mod renew;
 mod request;
 mod route;
 mod session;
@@ -28,13 +35,16 @@ mod store;
 mod transaction;
 
 pub use challenge::SharedSecret;
-pub use config::{Identity, ServerConfig};
+pub use config::{CertificateAccess, Identity, ServerConfig};
 pub use conformance::{Violation, conformance, samples};
 pub use drive::drive;
 pub use exchange::{Decrypt, Exchange, Lookup, Record, Sign};
+pub use find::{FindCertificate, FindCrl};
 pub use grant::{Authorized, Evidence, IssuedChain, Mismatch};
+pub use next_ca::{NextCa, NextCaDraft};
 pub use outcome::{Event, Outcome, Status, Summary};
 pub use question::{Decide, Enrol, Refusal};
+pub use renew::Renew;
 pub use route::Responder;
 #[cfg(feature = "std")]
 pub use store::{Full, MemoryStore};

@@ -43,7 +43,7 @@ pub struct Summary {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
-    /// GetCACaps or GetCACert was answered.
+    /// GetCACaps, GetCACert or GetNextCACert was answered.
     #[default]
     Answered,
     /// CertRep SUCCESS.
@@ -75,4 +75,7 @@ pub enum Event {
     /// A request encrypted with single DES was read
     /// ([`ServerConfig::danger_accept_des_cbc`](super::ServerConfig::danger_accept_des_cbc)).
     SingleDesRead,
+    /// A first request was signed with another key than the one to be certified
+    /// ([`ServerConfig::danger_accept_other_signer`](super::ServerConfig::danger_accept_other_signer)).
+    OtherSigner,
 }

@@ -1,14 +1,16 @@
 //! What the server asks its owner. Each question has its own answers, and no others.
 
-use super::exchange::{Exchange, Record};
+use super::case::Case;
+use super::exchange::Exchange;
+use super::find::{FindCertificate, FindCrl};
 use super::grant::{Authorized, Evidence};
-use super::request::Submitted;
-use super::session::Session;
-use super::transaction::{RequestedCertificate, State, Transaction, TransactionKey, Transition};
+use super::renew::Renew;
+use super::transaction::{RequestedCertificate, Transaction, TransactionKey};
 use crate::crypto::{ChallengePassword, Rng};
-use crate::error::{Error, PeerMisbehaved, Unavailable};
+use crate::error::{Error, PeerMisbehaved};
 use alloc::boxed::Box;
 use core::fmt;
+use rustls_pki_types::CertificateDer;
 
 /// A question to the server's owner.
 #[must_use]
@@ -16,17 +18,17 @@ use core::fmt;
 pub enum Decide {
     /// May this certificate be issued?
     Enrol(Enrol),
+    /// May this certificate be renewed? Asked only with [`ServerConfig::renewal`](super::ServerConfig::renewal).
+    Renew(Renew),
+    /// Where is this certificate? Asked only with [`ServerConfig::get_cert`](super::ServerConfig::get_cert).
+    Certificate(FindCertificate),
+    /// Where is this CRL? Asked only with [`ServerConfig::get_crl`](super::ServerConfig::get_crl).
+    Crl(FindCrl),
 }
 
-/// May this certificate be issued? The signer has shown possession of the key; nothing else about it is known.
+/// May this certificate be issued? Possession of its key was shown; nothing else about the sender is known.
 #[must_use]
-pub struct Enrol {
-    session: Box<Session>,
-    key: TransactionKey,
-    from: Option<u64>,
-    open: Transaction,
-    submitted: Option<Submitted>,
-}
+pub struct Enrol(pub(super) Box<Case>);
 
 /// Why an owner refuses. The peer is told `badRequest` either way.
 #[non_exhaustive]
@@ -34,6 +36,8 @@ pub struct Enrol {
 pub enum Refusal {
     /// The challenge password is missing, wrong, expired or used.
     Challenge,
+    /// The certificate to be renewed was revoked.
+    Revoked,
     /// Anything else.
     Policy,
 }
@@ -42,52 +46,49 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Challenge => PeerMisbehaved::Challenge.into(),
+            Refusal::Revoked => PeerMisbehaved::NotRenewable.into(),
             Refusal::Policy => PeerMisbehaved::Policy.into(),
         }
     }
 }
 
 impl Enrol {
-    pub(super) fn new(
-        session: Box<Session>,
-        key: TransactionKey,
-        from: Option<u64>,
-        open: Transaction,
-        submitted: Option<Submitted>,
-    ) -> Self {
-        Self { session, key, from, open, submitted }
-    }
-
     /// What is asked for.
     pub fn requested(&self) -> &RequestedCertificate {
-        self.open.requested()
+        self.0.requested()
     }
 
     /// The transaction.
     pub fn transaction(&self) -> &TransactionKey {
-        &self.key
+        &self.0.key
     }
 
     /// The transaction's row, as it is or would be recorded.
     pub fn record(&self) -> &Transaction {
-        &self.open
+        &self.0.open
+    }
+
+    /// The encryption certificate of the identity that this very message was for. While a CA's key changes it tells
+    /// which one is to issue (RFC 8894 section 5.1, figure 9).
+    pub fn recipient(&self) -> &CertificateDer<'static> {
+        self.0.session.recipient()
     }
 
     /// Whether the request was held before, by [`Enrol::hold`], and this message asks how it stands.
     pub fn is_held(&self) -> bool {
-        self.from == Some(self.open.revision())
+        self.0.is_held()
     }
 
     /// The challenge password that came with this very message. A poll has none, and neither has a request without
     /// one or with an empty one.
     pub fn challenge(&self) -> Option<&ChallengePassword> {
-        self.submitted.as_ref()?.challenge.as_ref()
+        self.0.challenge()
     }
 
     /// The certification request that came with this very message, DER (RFC 2986), for validators that want all of
     /// it. It holds the challenge password: do not store it. A poll has none.
     pub fn csr(&self) -> Option<&[u8]> {
-        self.submitted.as_ref().map(|submitted| submitted.csr.as_slice())
+        self.0.csr()
     }
 
     /// Yes: a person, or a system that stands for one, approved this very request.
@@ -101,52 +102,29 @@ impl Enrol {
     }
 
     pub(super) fn authorize(self, evidence: Evidence) -> Authorized {
-        Authorized::new(self, evidence)
+        Authorized::new(self.0, evidence)
     }
 
     /// Not yet: PENDING, and the request is recorded if it is new. A held request carries no proof that a challenge
     /// was right, so hold only what was authenticated, or what a person will look at.
     pub fn hold(self, rng: &mut Rng<'_>) -> Exchange {
-        if self.is_held() {
-            return self.session.hold(rng);
-        }
-        self.record_as(None, None)
+        self.0.hold(rng)
     }
 
     /// No: FAILURE badRequest. A request that was held is recorded as rejected; a new one leaves no trace, so that
     /// nobody can fill the store without authorisation.
     pub fn refuse(self, refusal: Refusal, rng: &mut Rng<'_>) -> Exchange {
-        if self.is_held() {
-            return self.record_as(Some(State::Rejected), Some(refusal.into()));
-        }
-        self.session.refuse_request(refusal.into(), rng)
-    }
-
-    pub(super) fn refuse_because(mut self, text: &str, rng: &mut Rng<'_>) -> Exchange {
-        self.session.detail(text);
-        self.refuse(Refusal::Policy, rng)
+        self.0.refuse(refusal, rng)
     }
 
     /// Nobody can tell now: 503, and nothing changes.
     pub fn unavailable(self) -> Exchange {
-        self.session.unavailable(Unavailable::Decision.into())
-    }
-
-    /// Records the transaction in `state`, or as it is when it is new and stays pending.
-    pub(super) fn record_as(self, state: Option<State>, cause: Option<Error>) -> Exchange {
-        let held = self.is_held();
-        let Self { session, key, from, open, .. } = self;
-        let to = match state {
-            Some(state) if held => open.advanced(state, session.now, session.config.finished_retention),
-            Some(state) => open.starting_as(state, session.now, session.config.finished_retention),
-            None => open,
-        };
-        Exchange::Record(Record::new(session, Transition { key, from, to }, cause))
+        self.0.unavailable()
     }
 }
 
 impl fmt::Debug for Enrol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Enrol({:?}, {:?})", self.key, self.requested())
+        write!(f, "Enrol({:?})", self.0)
     }
 }

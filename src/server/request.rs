@@ -1,48 +1,28 @@
 //! From a pkiMessage to a checked request: everything before the store is asked.
 
+use super::classify;
+use super::config::CertificateAccess;
 use super::exchange::{Decrypt, Exchange, Lookup};
+use super::find;
+use super::inquiry::{Inquiry, check_request};
 use super::outcome::Event;
 use super::session::Session;
-use super::transaction::{Asked, RequestedCertificate, TransactionKey};
-use crate::crypto::{ChallengePassword, Rng, Unwrapped};
-use crate::error::{BadEnvelope, BadSignature, Error, InvalidMessage, KeyError, Unsupported};
-use crate::message::{Envelope, OpenPolicy, Unverified, Verified};
+use super::transaction::{Kind, TransactionKey};
+use crate::crypto::{Rng, Unwrapped};
+use crate::error::{BadEnvelope, Error, InvalidMessage, KeyError, PeerMisbehaved, Unsupported};
+use crate::message::{Envelope, OpenPolicy, Opened, Unverified, Verified};
 use crate::wire::algorithm::{ContentEncryption, SignatureScheme};
 use crate::wire::attributes::MessageType;
 use crate::wire::certificate::Certificate;
-use crate::wire::pkcs10::CertificationRequest;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rustls_pki_types::CertificateDer;
-use zeroize::Zeroizing;
-
-/// What passed every check of the protocol.
-pub(super) enum Inquiry {
-    /// For a certificate, by a certification request with this SHA-256 hash.
-    Certificate { hash: [u8; 32], requested: RequestedCertificate, submitted: Submitted },
-    /// For an outcome.
-    Outcome,
-}
-
-impl Inquiry {
-    pub(super) fn asked(&self) -> Asked {
-        match self {
-            Self::Certificate { hash, .. } => Asked::Certificate(*hash),
-            Self::Outcome => Asked::Outcome,
-        }
-    }
-}
-
-/// What came with a certification request and is not kept.
-pub(super) struct Submitted {
-    pub(super) challenge: Option<ChallengePassword>,
-    pub(super) csr: Zeroizing<Vec<u8>>,
-}
 
 /// What passed every check that needs no key.
 enum Prepared {
-    /// A request, to be opened.
-    Request(Envelope),
+    /// A request or a question of GetCert or GetCRL, to be opened.
+    Sealed(Envelope),
     /// A poll, which need not be.
     Poll,
 }
@@ -74,7 +54,7 @@ pub(super) fn accept(mut session: Session, message: Vec<u8>, rng: &mut Rng<'_>) 
     };
     session.signed_by(verified.signer());
     match prepare(&mut session, &verified, rng) {
-        Ok(Prepared::Request(envelope)) => Exchange::Decrypt(Decrypt::new(session, verified, envelope)),
+        Ok(Prepared::Sealed(envelope)) => Exchange::Decrypt(Decrypt::new(session, verified, envelope)),
         // The transaction is found by its ID and the signer's key, and what is in the envelope would change nothing
         // (RFC 8894 section 3.3.3). To open it all the same would tell strangers which of their alterations decrypt.
         Ok(Prepared::Poll) => look_up(session, &verified, Inquiry::Outcome),
@@ -87,19 +67,24 @@ pub(super) fn accept(mut session: Session, message: Vec<u8>, rng: &mut Rng<'_>) 
 fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Result<Prepared, Error> {
     let message_type = verified.attributes()?.message_type()?;
     session.summary.message_type = Some(message_type);
-    match message_type {
-        MessageType::PkcsReq | MessageType::CertPoll => {}
+    let is_on = match message_type {
+        MessageType::PkcsReq | MessageType::CertPoll => true,
+        MessageType::RenewalReq => session.config.renewal,
+        MessageType::GetCert => session.config.get_cert != CertificateAccess::Off,
+        MessageType::GetCrl => session.config.get_crl,
         MessageType::CertRep => return Err(InvalidMessage::MessageType.into()),
-        MessageType::RenewalReq | MessageType::GetCert | MessageType::GetCrl => {
-            return Err(Unsupported::Operation.into());
-        }
+    };
+    if !is_on {
+        return Err(Unsupported::Operation.into());
     }
     // the reply is encrypted for this key, so it has to be one that can be used
     let signer = Certificate::parse(verified.signer())?;
     signer.public_key().rsa()?.check(&session.config.limits).map_err(|_| Unsupported::PublicKey)?;
+    classify(session, message_type, &signer)?;
 
+    let config = Arc::clone(&session.config);
     let recipients: Vec<&CertificateDer<'static>> =
-        session.config.identities.iter().map(|identity| &identity.encryption).collect();
+        config.identities().map(|identity| &identity.encryption).collect();
     let policy = OpenPolicy {
         provider: session.config.provider,
         recipients: &recipients,
@@ -107,8 +92,7 @@ fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Res
         any_key_identifier: false,
     };
     let envelope = verified.envelope(&policy, rng)?;
-    let named = envelope.job().recipient().certificate();
-    session.identity = recipients.iter().position(|recipient| *recipient == named).unwrap_or_default();
+    session.received_for(envelope.job().recipient().certificate());
     let cipher = envelope.content_encryption();
     if session.config.provider.cipher(cipher).is_ok() {
         session.cipher = cipher;
@@ -119,22 +103,54 @@ fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Res
     if cipher == ContentEncryption::DesCbc {
         session.events.push(Event::SingleDesRead);
     }
-    Ok(Prepared::Request(envelope))
+    Ok(Prepared::Sealed(envelope))
+}
+
+/// Looks whether a certificate of this CA signed, where that makes a difference; refuses who has to have one.
+fn classify(session: &mut Session, message_type: MessageType, signer: &Certificate<'_>) -> Result<(), Error> {
+    let check = |session: &Session| classify::check_certified(&session.config, signer, session.now);
+    match message_type {
+        MessageType::PkcsReq => session.certified = session.config.renewal && check(session).is_ok(),
+        MessageType::RenewalReq => {
+            check(session)?;
+            session.certified = true;
+        }
+        // the same as for a certificate that does not exist (T27)
+        MessageType::GetCert | MessageType::GetCrl => {
+            check(session).map_err(|_| PeerMisbehaved::UnknownCertificate)?;
+        }
+        // only a held renewal wants to know, and the table has not been asked yet
+        MessageType::CertPoll | MessageType::CertRep => {}
+    }
+    Ok(())
 }
 
 /// Opens the envelope and checks what is in it, without a branch on whether key or padding were right.
 pub(super) fn open(
-    mut session: Session,
+    session: Session,
     verified: &Verified,
     envelope: Envelope,
     unwrapped: Result<Unwrapped, KeyError>,
     rng: &mut Rng<'_>,
 ) -> Exchange {
-    let unwrapped = match unwrapped {
-        Ok(unwrapped) => unwrapped,
+    let opened = match unwrapped {
+        Ok(unwrapped) => envelope.open(&unwrapped),
         Err(error) => return session.unavailable(error.into()),
     };
-    let opened = match envelope.open(&unwrapped) {
+    match session.summary.message_type {
+        Some(MessageType::GetCert | MessageType::GetCrl) => find::ask(session, opened, rng),
+        _ => read(session, verified, opened, rng),
+    }
+}
+
+/// Checks the certification request.
+fn read(
+    mut session: Session,
+    verified: &Verified,
+    opened: Result<Opened, Error>,
+    rng: &mut Rng<'_>,
+) -> Exchange {
+    let opened = match opened {
         Ok(opened) => opened,
         Err(error) => return session.refuse_request(error, rng),
     };
@@ -146,8 +162,11 @@ pub(super) fn open(
     }
     match checked {
         Ok(inquiry) => {
-            if let Inquiry::Certificate { requested, .. } = &inquiry {
+            if let Inquiry::Certificate { kind, requested, submitted, .. } = &inquiry {
                 session.summary.subject = requested.subject().ok().map(|subject| subject.to_string());
+                if *kind == Kind::Enrolment && submitted.other_key {
+                    session.events.push(Event::OtherSigner);
+                }
             }
             look_up(session, verified, inquiry)
         }
@@ -168,45 +187,4 @@ fn transaction_key(session: &Session, verified: &Verified) -> Result<Transaction
     let hash = session.config.provider.sha256(&[&signer.public_key().to_canonical()?])?;
     let endpoint: String = session.config.endpoint.clone();
     Ok(TransactionKey::new(endpoint, session.transaction_id()?.clone(), hash))
-}
-
-/// The certification request: form, proof of possession, the signer's key, the challenge's form.
-fn check_request(session: &Session, verified: &Verified, candidate: &[u8]) -> Result<Inquiry, Error> {
-    let limits = &session.config.limits;
-    let provider = session.config.provider;
-    let csr = match CertificationRequest::parse(candidate, limits) {
-        Ok(csr) => csr,
-        Err(error) => {
-            // the same work as for a request that can be read (T2)
-            verified.stand_in_check(provider, candidate);
-            return Err(error);
-        }
-    };
-    // R-2.3-11: else a stranger could sign a captured envelope and use its challenge. It comes first, so that the
-    // signature is checked with a key whose owner gains nothing from how long that takes.
-    let signer = Certificate::parse(verified.signer())?;
-    if !signer.public_key().same_key(&csr.public_key()) {
-        verified.stand_in_check(provider, candidate);
-        return Err(BadSignature::KeyMismatch.into());
-    }
-    let proof = SignatureScheme::from_identifier(&csr.signature_algorithm())
-        .and_then(|scheme| provider.verifier(scheme))
-        .and_then(|verifier| verifier.verify(&csr.public_key(), &[csr.info()], csr.signature()));
-    match proof {
-        Ok(()) => {}
-        Err(Error::BadSignature(_)) => return Err(BadSignature::CertificationRequest.into()),
-        Err(error) => {
-            // refused before any arithmetic
-            verified.stand_in_check(provider, candidate);
-            return Err(error);
-        }
-    }
-    let challenge = csr.challenge_password()?;
-    let challenge = challenge.map(|text| ChallengePassword::new(text.as_str())).transpose();
-    let challenge = challenge.map_err(|_| InvalidMessage::ChallengePassword)?;
-    let extensions = csr.extension_request(limits)?;
-    let requested = RequestedCertificate::new(&csr.subject(), &csr.public_key(), extensions.as_ref());
-    let hash = provider.sha256(&[candidate])?;
-    let submitted = Submitted { challenge, csr: Zeroizing::new(candidate.to_vec()) };
-    Ok(Inquiry::Certificate { hash, requested, submitted })
 }

@@ -19,21 +19,27 @@ pub struct Responder {
     config: Arc<ServerConfig>,
     capabilities: Vec<u8>,
     ca_certificates: HttpResponse,
+    next_ca: HttpResponse,
 }
 
 impl Responder {
     /// Checks the configuration and prepares the answers that never change.
     ///
     /// Refuses a certificate whose keyUsage lacks the bit that its role needs
-    /// ([`ApiMisuse::Identity`](crate::error::ApiMisuse::Identity), RFC 8894 section 2.1.2), and keys of a kind or
-    /// size that cannot work.
+    /// ([`ApiMisuse::Identity`](crate::error::ApiMisuse::Identity), RFC 8894 section 2.1.2), keys of a kind or size
+    /// that cannot work, and a [`NextCa`](super::NextCa) signed by anybody but an identity or the CA
+    /// ([`ApiMisuse::Certificate`](crate::error::ApiMisuse::Certificate)).
     pub fn new(config: ServerConfig) -> Result<Self, Error> {
         config.check()?;
         let capabilities = config.capabilities().to_text().into_bytes();
-        let (body, single) = config.ca_certificates()?;
+        let (body, single) = config.ca_certificates();
         let media_type = if single { transport::X509_CA_CERT } else { transport::X509_CA_RA_CERT };
         let ca_certificates = HttpResponse::ok(media_type, body);
-        Ok(Self { config: Arc::new(config), capabilities, ca_certificates })
+        // without one: an HTTP error, and no capability (R-4.7.1-5)
+        let next_ca = config.next_ca.as_ref().map_or(HttpResponse::error(404), |next| {
+            HttpResponse::ok(transport::X509_NEXT_CA_CERT, next.as_bytes().to_vec())
+        });
+        Ok(Self { config: Arc::new(config), capabilities, ca_certificates, next_ca })
     }
 
     /// Takes a request. `now` is the time for replies and transactions.
@@ -61,8 +67,7 @@ impl Responder {
                 Exchange::answered(reply, None, summary)
             }
             Operation::GetCaCert => Exchange::answered(self.ca_certificates.clone(), None, summary),
-            // no next certificate: an HTTP error, and no capability (R-4.7.1-5)
-            Operation::GetNextCaCert => Exchange::answered(HttpResponse::error(404), None, summary),
+            Operation::GetNextCaCert => Exchange::answered(self.next_ca.clone(), None, summary),
             Operation::PkiOperation => {
                 request::accept(Session::new(Arc::clone(&self.config), now, summary), call.message, rng)
             }

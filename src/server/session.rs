@@ -1,6 +1,6 @@
 //! The request in hand, and every way to answer it.
 
-use super::config::ServerConfig;
+use super::config::{Identity, ServerConfig};
 use super::exchange::{Exchange, Sign};
 use super::outcome::{Event, Outcome, Status, Summary};
 use crate::crypto::{Purpose, Rng, random};
@@ -23,21 +23,25 @@ pub(super) struct Session {
     pub(super) config: Arc<ServerConfig>,
     pub(super) now: UnixTime,
     /// Whose identity answers: the one the request named, else the first.
-    pub(super) identity: usize,
+    identity: usize,
     /// Mirrors the request where the provider can.
     pub(super) digest: Digest,
     pub(super) cipher: ContentEncryption,
     nonce: Option<Nonce>,
     /// The reply's recipient, once the signature verified.
-    signer: Option<CertificateDer<'static>>,
+    pub(super) signer: Option<CertificateDer<'static>>,
+    /// Whether the signer was found to hold a certificate of one of the issuers. It is looked for only where a switch
+    /// makes a difference of it.
+    pub(super) certified: bool,
     cause: Option<Error>,
     pub(super) summary: Summary,
     pub(super) events: Vec<Event>,
 }
 
 /// What a CertRep says.
-enum Answer<'a> {
-    Success(&'a [CertificateDer<'static>]),
+enum Answer {
+    /// With a certs-only message.
+    Success(Vec<u8>),
     Pending,
     Failure(FailInfo),
 }
@@ -52,6 +56,7 @@ impl Session {
             cipher: ContentEncryption::Aes128Cbc,
             nonce: None,
             signer: None,
+            certified: false,
             cause: None,
             summary,
             events: Vec::new(),
@@ -66,6 +71,21 @@ impl Session {
     pub(super) fn signed_by(&mut self, signer: &CertificateDer<'static>) {
         self.summary.subject = Certificate::parse(signer).ok().map(|signer| signer.subject().to_string());
         self.signer = Some(signer.clone());
+    }
+
+    /// Answers as the identity with this encryption certificate.
+    pub(super) fn received_for(&mut self, recipient: &CertificateDer<'static>) {
+        let mut identities = self.config.identities();
+        self.identity = identities.position(|own| own.encryption == *recipient).unwrap_or_default();
+    }
+
+    fn identity(&self) -> &Identity {
+        self.config.identities().nth(self.identity).unwrap_or(&self.config.identity)
+    }
+
+    /// The encryption certificate of the identity that the message named.
+    pub(super) fn recipient(&self) -> &CertificateDer<'static> {
+        &self.identity().encryption
     }
 
     /// What to say about a refusal.
@@ -110,15 +130,28 @@ impl Session {
         self.reply(&Answer::Failure(FailInfo::BadRequest), rng)
     }
 
+    /// FAILURE badCertId whatever the error: from decryption on, all that GetCert and GetCRL are refused for looks the
+    /// same.
+    pub(super) fn refuse_lookup(mut self, error: Error, rng: &mut Rng<'_>) -> Exchange {
+        self.cause = Some(error);
+        self.reply(&Answer::Failure(FailInfo::BadCertId), rng)
+    }
+
     pub(super) fn hold(self, rng: &mut Rng<'_>) -> Exchange {
         self.reply(&Answer::Pending, rng)
     }
 
     pub(super) fn deliver(self, chain: &[CertificateDer<'static>], rng: &mut Rng<'_>) -> Exchange {
-        self.reply(&Answer::Success(chain), rng)
+        let list: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
+        self.reply(&Answer::Success(certs_only::encode(&list)), rng)
     }
 
-    fn reply(mut self, answer: &Answer<'_>, rng: &mut Rng<'_>) -> Exchange {
+    /// SUCCESS with a CRL and no certificate (RFC 8894 section 3.3.2.1).
+    pub(super) fn deliver_crl(self, crl: &[u8], rng: &mut Rng<'_>) -> Exchange {
+        self.reply(&Answer::Success(certs_only::encode_crl(crl)), rng)
+    }
+
+    fn reply(mut self, answer: &Answer, rng: &mut Rng<'_>) -> Exchange {
         match self.draft(answer, rng) {
             Ok(draft) => {
                 self.summary.status = match answer {
@@ -132,7 +165,7 @@ impl Session {
         }
     }
 
-    fn draft(&self, answer: &Answer<'_>, rng: &mut Rng<'_>) -> Result<Draft, Error> {
+    fn draft(&self, answer: &Answer, rng: &mut Rng<'_>) -> Result<Draft, Error> {
         let provider = self.config.provider;
         let (pki_status, fail_info) = match answer {
             Answer::Success(_) => (PkiStatus::Success, None),
@@ -140,19 +173,17 @@ impl Session {
             Answer::Failure(fail_info) => (PkiStatus::Failure, Some(*fail_info)),
         };
         let content = match answer {
-            Answer::Success(chain) => {
-                let list: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
+            Answer::Success(certs_only) => {
                 let signer = self.signer.as_ref().ok_or(InvalidMessage::Certificate)?;
                 let recipient = Certificate::parse(signer)?;
                 let transport = KeyTransport::RsaPkcs1v15;
                 let addressee = Addressee::Certificate { certificate: &recipient, transport };
-                envelope(provider, &certs_only::encode(&list), addressee, self.cipher, rng)?
+                envelope(provider, certs_only, addressee, self.cipher, rng)?
             }
             // zero octets, and present: some clients cannot read an absent eContent
             Answer::Pending | Answer::Failure(_) => Vec::new(),
         };
-        let identity = self.config.identities.get(self.identity).or(self.config.identities.first());
-        let certificate = identity.ok_or(InvalidMessage::Certificate)?.signing.clone();
+        let certificate = self.identity().signing.clone();
         let fields = Fields {
             message_type: MessageType::CertRep,
             pki_status: Some(pki_status),

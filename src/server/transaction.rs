@@ -119,11 +119,36 @@ pub enum State {
     Rejected,
 }
 
+/// What a request is: that of a sender who proved nothing but the possession of a key, or a renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Decided by a challenge password, or by a person.
+    Enrolment,
+    /// Signed under the certificate to be renewed.
+    Renewal {
+        /// Signed with SHA-1.
+        sha1: bool,
+    },
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Enrolment, Self::Renewal { sha1: false }, Self::Renewal { sha1: true }];
+
+    const fn number(self) -> u64 {
+        match self {
+            Self::Enrolment => 0,
+            Self::Renewal { sha1: false } => 1,
+            Self::Renewal { sha1: true } => 2,
+        }
+    }
+}
+
 /// What a store keeps for a [`TransactionKey`]: the outcome, never reply bytes and never a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
     key: Vec<u8>,
     revision: u64,
+    kind: Kind,
     request_hash: [u8; 32],
     requested: RequestedCertificate,
     state: State,
@@ -131,20 +156,20 @@ pub struct Transaction {
     expires: u64,
 }
 
-const MAGIC: [u8; 4] = *b"SCT1";
+const MAGIC: [u8; 4] = *b"SCT2";
 
 impl Transaction {
     pub(super) fn new(
         key: &TransactionKey,
+        kind: Kind,
         request_hash: [u8; 32],
         requested: RequestedCertificate,
-        state: State,
         now: UnixTime,
         retention: Duration,
     ) -> Self {
-        let created = now.as_secs();
+        let (created, state) = (now.as_secs(), State::Pending);
         let expires = created.saturating_add(retention.as_secs());
-        Self { key: bound(key), revision: 1, request_hash, requested, state, created, expires }
+        Self { key: bound(key), revision: 1, kind, request_hash, requested, state, created, expires }
     }
 
     /// This transaction in another state, one revision later.
@@ -156,6 +181,15 @@ impl Transaction {
     /// This transaction, new, in another state than pending.
     pub(super) fn starting_as(self, state: State, now: UnixTime, retention: Duration) -> Self {
         Self { state, expires: now.as_secs().saturating_add(retention.as_secs()), ..self }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// For one that was not recorded yet.
+    pub(super) fn set_kind(&mut self, kind: Kind) {
+        self.kind = kind;
     }
 
     /// What the message behind this transaction asked for.
@@ -177,6 +211,11 @@ impl Transaction {
     /// Counts up with every change; what compare-and-set compares.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Whether it is the renewal of a certificate. One that is held is never decided as a first request.
+    pub fn is_renewal(&self) -> bool {
+        self.kind != Kind::Enrolment
     }
 
     /// What is asked for.
@@ -204,6 +243,7 @@ impl Transaction {
         let mut encoder = Encoder::new(MAGIC);
         encoder.bytes(&self.key);
         encoder.number(self.revision);
+        encoder.number(self.kind.number());
         encoder.bytes(&self.request_hash);
         encoder.bytes(&self.requested.subject);
         encoder.bytes(&self.requested.public_key);
@@ -228,6 +268,8 @@ impl Transaction {
         let mut decoder = Decoder::new(stored, MAGIC)?;
         let key = decoder.bytes()?.to_vec();
         let revision = decoder.number()?;
+        let number = decoder.number()?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.number() == number).ok_or(DAMAGED)?;
         let request_hash = decoder.bytes()?.try_into().map_err(|_| DAMAGED)?;
         let requested = RequestedCertificate {
             subject: decoder.bytes()?.to_vec(),
@@ -245,7 +287,7 @@ impl Transaction {
             _ => return Err(DAMAGED),
         };
         decoder.finish()?;
-        Ok(Self { key, revision, request_hash, requested, state, created, expires })
+        Ok(Self { key, revision, kind, request_hash, requested, state, created, expires })
     }
 }
 
@@ -334,6 +376,7 @@ pub(super) fn check_chain_length(length: usize) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::InvalidMessage;
     use alloc::vec;
 
     const HASH: [u8; 32] = [1; 32];
@@ -345,10 +388,19 @@ mod tests {
     }
 
     fn stored(state: State) -> Transaction {
+        stored_as(Kind::Enrolment, state)
+    }
+
+    fn stored_as(kind: Kind, state: State) -> Transaction {
         let requested = RequestedCertificate { subject: vec![1], public_key: vec![2], extensions: vec![] };
         let id = TransactionId::new("1").unwrap();
         let key = TransactionKey::new("endpoint".into(), id, [7; 32]);
-        Transaction::new(&key, HASH, requested, state, at(100), Duration::from_secs(50))
+        let retention = Duration::from_secs(50);
+        Transaction::new(&key, kind, HASH, requested, at(100), retention).starting_as(
+            state,
+            at(100),
+            retention,
+        )
     }
 
     fn issued() -> State {
@@ -394,13 +446,22 @@ mod tests {
 
     #[test]
     fn the_stored_form_is_read_back_and_damage_is_refused() {
-        for state in [State::Pending, issued(), State::Rejected] {
-            let transaction = stored(state);
+        for (kind, state) in Kind::ALL.into_iter().zip([State::Pending, issued(), State::Rejected]) {
+            let transaction = stored_as(kind, state);
+            assert_eq!(transaction.is_renewal(), kind != Kind::Enrolment);
             let bytes = transaction.to_bytes();
             assert_eq!(Transaction::from_bytes(&bytes).as_ref(), Ok(&transaction));
             for length in 0..bytes.len() {
                 assert!(Transaction::from_bytes(&bytes[..length]).is_err());
             }
         }
+    }
+
+    // T54: an older version did not know renewals
+    #[test]
+    fn the_form_of_an_older_version_is_refused() {
+        let mut bytes = stored(State::Pending).to_bytes();
+        bytes[3] = b'1';
+        assert_eq!(Transaction::from_bytes(&bytes), Err(InvalidMessage::SavedState.into()));
     }
 }

@@ -7,7 +7,8 @@ use scep::message::{Unverified, envelope};
 use scep::pki_types::CertificateDer;
 use scep::transport::{HttpRequest, HttpResponse, PKI_MESSAGE};
 use scep::wire::{
-    Certificate, EnvelopedDataDraft, Limits, Nonce, Oid, SignedDataDraft, TransactionId, certs_only,
+    Certificate, EnvelopedDataDraft, Limits, Nonce, Oid, RecipientDraft, SignedDataDraft, TransactionId,
+    certs_only,
 };
 
 pub(crate) const OCTET_STRING: u8 = 0x04;
@@ -126,9 +127,11 @@ pub(crate) fn enveloped_with(
     let public_key = key.raw.to_public_key();
     let encrypted_key = public_key.encrypt(&mut SplitMix(4), rsa::Pkcs1v15Encrypt, &content_key).unwrap();
     EnvelopedDataDraft {
-        recipient: Certificate::parse(recipient).unwrap().issuer_and_serial(),
-        key_transport: KeyTransport::RsaPkcs1v15,
-        encrypted_key: &encrypted_key,
+        recipient: RecipientDraft::KeyTransport {
+            recipient: Certificate::parse(recipient).unwrap().issuer_and_serial(),
+            key_transport: KeyTransport::RsaPkcs1v15,
+            encrypted_key: &encrypted_key,
+        },
         content_encryption: cipher.id(),
         iv: &iv,
         encrypted_content: &blocks,

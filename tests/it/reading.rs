@@ -106,6 +106,25 @@ impl CertRep {
     /// Opens the envelope of a SUCCESS with the key of the certificate that the request was signed with.
     #[track_caller]
     pub(crate) fn open(&self, key: &Key, certificate: &[u8]) -> Opened {
+        let (cipher, content_key, plaintext) = self.decrypt(key, certificate);
+        Opened { cipher, content_key, certificates: certs_only(&plaintext) }
+    }
+
+    /// The same for a CRL, which has to be alone.
+    // R-2.7-2, R-3.3.2.1-5, R-3.4-2
+    #[track_caller]
+    pub(crate) fn open_crl(&self, key: &Key, certificate: &[u8]) -> Vec<u8> {
+        let (_, _, plaintext) = self.decrypt(key, certificate);
+        let fields = elements(content_info(&plaintext, Oid::ID_SIGNED_DATA));
+        let [(2, [1], _), (0x31, [], _), (0x30, _, _), (0xA1, crls, _), (0x31, [], _)] = fields[..] else {
+            panic!("not one CRL alone: {fields:?}")
+        };
+        let [(0x30, _, crl)] = elements(crls)[..] else { panic!("not one CRL") };
+        crl.to_vec()
+    }
+
+    #[track_caller]
+    fn decrypt(&self, key: &Key, certificate: &[u8]) -> (ContentEncryption, Vec<u8>, Vec<u8>) {
         let data = content_info(&self.content, Oid::ID_ENVELOPED_DATA);
         // C-6.1-1: version 0, no originatorInfo, no unprotectedAttrs
         let [(2, [0], _), (0x31, recipients, _), (0x30, content, _)] = elements(data)[..] else {
@@ -140,7 +159,8 @@ impl CertRep {
         assert!((1..=id.block_length()).contains(&padding));
         let cut = blocks.len() - padding;
         assert!(blocks[cut..].iter().all(|byte| usize::from(*byte) == padding));
-        Opened { cipher: id, content_key, certificates: certs_only(&blocks[..cut]) }
+        blocks.truncate(cut);
+        (id, content_key, blocks)
     }
 }
 

@@ -144,6 +144,8 @@ pub(crate) struct X509 {
     pub(crate) usage: Option<KeyUsage>,
     pub(crate) is_ca: bool,
     pub(crate) key_identifier: Option<Vec<u8>>,
+    /// Further extensions, with their values.
+    pub(crate) extensions: Vec<(Oid<'static>, Vec<u8>)>,
 }
 
 impl X509 {
@@ -159,6 +161,7 @@ impl X509 {
             usage: Some(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT),
             is_ca: false,
             key_identifier: None,
+            extensions: Vec::new(),
         }
     }
 
@@ -187,6 +190,9 @@ impl X509 {
         }
         if let Some(identifier) = &self.key_identifier {
             extensions = extensions.raw(Oid::SUBJECT_KEY_IDENTIFIER, false, &tlv(4, &[identifier]));
+        }
+        for (which, value) in &self.extensions {
+            extensions = extensions.raw(*which, false, value);
         }
         let extensions = match (extensions.build(), self.version) {
             (none, _) if none.is_empty() => none,
@@ -246,6 +252,8 @@ certificates! {
     }.sign(&CA);
     /// What the device signs its requests with.
     DEVICE_CERTIFICATE = X509::device(&DEVICE).sign(&DEVICE);
+    /// What the CA issued to the device.
+    OLD_CERTIFICATE = X509 { serial: vec![0x51], ..X509::of(SUBJECT, "CN=Server CA", &DEVICE) }.sign(&CA);
     /// The same names and serial number, another key.
     STRANGER_CERTIFICATE = X509::device(&STRANGER).sign(&STRANGER);
 }
@@ -595,6 +603,31 @@ pub(crate) fn with_envelope(change: impl FnOnce(&mut Envelope)) -> Message {
 
 pub(crate) fn with_message(change: impl FnOnce(&mut Message)) -> Message {
     pkcs_req_with(|_| (), |_| (), change)
+}
+
+/// The value of a subjectAltName with these DNS names.
+pub(crate) fn dns_names(names: &[&str]) -> Vec<u8> {
+    tlv(0x30, &[&names.iter().flat_map(|name| tlv(0x82, &[name.as_bytes()])).collect::<Vec<u8>>()])
+}
+
+/// The attribute that asks for these extensions.
+pub(crate) fn extension_request(extensions: &[(Oid<'static>, Vec<u8>)]) -> Vec<u8> {
+    let list = extensions.iter().flat_map(|(which, value)| seq(&[&oid(*which), &tlv(4, &[value])]));
+    attribute(Oid::EXTENSION_REQUEST, &seq(&[&list.collect::<Vec<u8>>()]))
+}
+
+/// A request of the device under its old certificate, for its second key and without a challenge, of this type and with
+/// these changes.
+pub(crate) fn renewal_with(message_type: &str, certificate: &[u8], csr: impl FnOnce(&mut Csr)) -> Message {
+    let mut inner = Csr::new(&DEVICE_2);
+    inner.attributes = Some(Vec::new());
+    csr(&mut inner);
+    Message::new(message_type, Envelope::new(inner.encode()).encode(), &DEVICE, certificate)
+}
+
+/// A RenewalReq of the device.
+pub(crate) fn renewal_req() -> Message {
+    renewal_with("17", &OLD_CERTIFICATE, |_| ())
 }
 
 /// IssuerAndSubject as it should be.

@@ -25,7 +25,7 @@ fn text(server: &Server, target: &str) -> String {
     String::from_utf8(body).unwrap()
 }
 
-// I-7, P1, R-3.5-1, R-3.5.2-1, R-3.5.2-2, R-3.5.2-11, R-3.5.2-14, case 1
+// Q11, quirk 18, I-7, P1, R-3.5-1, R-3.5.2-1, R-3.5.2-2, R-3.5.2-11, R-3.5.2-14, case 1
 #[test]
 fn capabilities_are_one_keyword_a_line_in_the_case_of_the_rfc() {
     let server = Server::new().policy(never);
@@ -33,7 +33,7 @@ fn capabilities_are_one_keyword_a_line_in_the_case_of_the_rfc() {
     assert_eq!(text(&server, "/scep?operation=GetCACaps"), expected);
 }
 
-// R-3.5.2-15, R-2.9-2, case 3: what is listed works, and what is not is refused
+// Q11, quirks 18, 19, R-3.5.2-15, R-2.9-2, case 3: what is listed works, and what is not is refused
 #[test]
 fn capabilities_follow_the_provider() {
     let server = Server::with(config_with(&PROVIDER_WITH_LEGACY));
@@ -46,6 +46,7 @@ fn capabilities_follow_the_provider() {
         read_only_ciphers: &[],
         wrappers: &[&scep::crypto::rustcrypto::RSA_PKCS1V15],
         verifiers: &[&scep::crypto::rustcrypto::RSA_PKCS1_SHA256],
+        password_kdfs: &[],
     };
     let small = Server::with(config_with(&SMALL));
     let expected = "AES\nPOSTPKIOperation\nSHA-256\nSCEPStandard\n";
@@ -55,7 +56,7 @@ fn capabilities_follow_the_provider() {
     small.ask(&sha512).refused(FailInfo::BadAlg, 0);
 }
 
-// R-3.5.1-1, R-4.1-3, I-2, case 2
+// Q18, Q23, quirks 6, 25, R-3.5.1-1, R-4.1-3, I-2, case 2
 #[test]
 fn any_path_and_any_message_parameter_reach_the_same_answers() {
     let server = Server::new().policy(never);
@@ -89,7 +90,7 @@ fn ca_certificates(server: &Server) -> Vec<Vec<u8>> {
     certs_only(&body)
 }
 
-// R-4.2.1.1-1, R-2.2-3, case 6
+// quirk 11, R-4.2.1.1-1, R-2.2-3, case 6
 #[test]
 fn a_ca_alone_sends_its_bare_certificate() {
     let (media_type, body) = get(&Server::new(), "/scep?operation=GetCACert");
@@ -97,7 +98,7 @@ fn a_ca_alone_sends_its_bare_certificate() {
     assert_eq!(body, *CA_CERTIFICATE);
 }
 
-// R-4.2.1.2-1, R-2.2-3, R-3.4-1, C-5.1-1, case 7
+// quirk 11, R-4.2.1.2-1, R-2.2-3, R-3.4-1, C-5.1-1, case 7
 #[test]
 fn a_ca_under_a_root_sends_both_and_itself_first() {
     let root = X509::ca("CN=Root", &STRANGER).sign(&STRANGER);
@@ -130,7 +131,7 @@ fn behind_two() -> Server {
     server
 }
 
-// R-7.2-1
+// Q10, quirk 11, R-7.2-1
 #[test]
 fn one_ra_certificate_opens_requests_and_signs_replies() {
     let server = behind_one();
@@ -151,6 +152,7 @@ fn one_ra_certificate_opens_requests_and_signs_replies() {
     answer.cause(BadEnvelope::Recipient);
 }
 
+// Q22, quirks 11, 54
 #[test]
 fn two_ra_certificates_have_a_role_each() {
     let server = behind_two();
@@ -180,7 +182,7 @@ fn a_further_identity_opens_requests_and_is_not_shown() {
     server.ask(&with_envelope(to_old)).success();
 }
 
-// R-2.1.2-2, case 8
+// Q10, quirk 22, R-2.1.2-2, case 8
 #[test]
 fn a_certificate_whose_key_usage_lacks_its_role_is_refused_at_the_start() {
     let refused = |signing: &[u8], encryption: &[u8]| {
@@ -220,7 +222,7 @@ fn a_configuration_that_cannot_work_is_refused_at_the_start() {
     assert_eq!(Responder::new(weak).err(), Some(ApiMisuse::Algorithm.into()));
 }
 
-// R-3.3.2.1-2, R-3.3.2.1-3, I-16, case 34
+// Q9, quirks 23, 24, R-3.3.2.1-2, R-3.3.2.1-3, I-16, case 34
 #[test]
 fn certificates_behind_the_issued_one_keep_their_order() {
     let mut server = Server::new();

@@ -11,6 +11,7 @@ use scep::wire::{ContentEncryption, Digest, FailInfo, MessageType, Oid};
 
 const URL: &str = "/scep?operation=PKIOperation";
 
+// Q6, quirks 35, 40, P2
 // R-2.4-1, R-3.3.2-1, R-2.9-1, R-4.3.1-1, R-4.3.1-2, R-3.3.2.1-1, R-3.2.1-2, R-2.3-10, cases 12 to 14
 #[test]
 fn a_request_with_the_right_challenge_gets_its_certificate() {
@@ -73,7 +74,7 @@ fn every_reply_has_a_nonce_and_a_content_key_of_its_own() {
     }
 }
 
-// R-4.1-5, R-4.1-6, I-1, I-3, I-4, I-14, cases 15 to 19
+// Q2, Q3, quirks 1-3, 5, P12, R-4.1-5, R-4.1-6, I-1, I-3, I-4, I-14, cases 15 to 19
 #[test]
 fn a_request_by_get_is_read_in_every_shape_that_clients_send() {
     let server = Server::new();
@@ -100,7 +101,7 @@ fn a_request_by_get_is_read_in_every_shape_that_clients_send() {
     assert_eq!(server.issuer.count(), 1);
 }
 
-// R-4.3-3, R-4.1-9, case 20
+// quirk 9, R-4.3-3, R-4.1-9, case 20
 #[test]
 fn a_request_by_post_is_read_whatever_its_media_type_and_query() {
     let server = Server::new();
@@ -118,7 +119,7 @@ fn a_request_by_post_is_read_whatever_its_media_type_and_query() {
     }
 }
 
-// I-5, C-5.4-2, case 21
+// Q7, quirk 28, P5, I-5, C-5.4-2, case 21
 #[test]
 fn outer_and_inner_ber_is_read() {
     let server = Server::new();
@@ -131,7 +132,7 @@ fn outer_and_inner_ber_is_read() {
     server.post(padded).success();
 }
 
-// C-5.2.1-1
+// quirk 30, C-5.2.1-1
 #[test]
 fn content_of_the_pkcs_7_form_is_read() {
     let server = Server::new();
@@ -144,7 +145,7 @@ fn content_of_the_pkcs_7_form_is_read() {
     server.ask(&message).success();
 }
 
-// C-5.3-1, C-6.2.1-1, cases 22, 23
+// quirk 37, C-5.3-1, C-6.2.1-1, cases 22, 23
 #[test]
 fn signer_and_recipient_may_be_named_by_key_identifier() {
     let server = Server::new();
@@ -167,7 +168,7 @@ fn signer_and_recipient_may_be_named_by_key_identifier() {
     server.ask(&unmarked).refused(FailInfo::BadMessageCheck, 0);
 }
 
-// ALG-1, ALG-3, ALG-4, ALG-10, case 24
+// Q6, quirks 33-35, P2, P5, ALG-1, ALG-3, ALG-4, ALG-10, case 24
 #[test]
 fn algorithms_are_read_with_null_and_with_absent_parameters() {
     let server = Server::new();
@@ -196,7 +197,7 @@ fn algorithms_are_read_with_null_and_with_absent_parameters() {
     assert_eq!(server.issuer.count(), 2);
 }
 
-// C-5.3-3, C-5.1-1
+// P6, C-5.3-3, C-5.1-1
 #[test]
 fn the_list_of_digest_algorithms_and_the_versions_do_not_matter() {
     let server = Server::new();
@@ -211,7 +212,7 @@ fn the_list_of_digest_algorithms_and_the_versions_do_not_matter() {
     }
 }
 
-// ALG-9, ALG-10, case 25
+// quirk 39, ALG-9, ALG-10, case 25
 #[test]
 fn replies_use_the_cipher_and_the_digest_of_the_request() {
     let ciphers = [ContentEncryption::Aes128Cbc, ContentEncryption::Aes192Cbc, ContentEncryption::Aes256Cbc];
@@ -248,7 +249,7 @@ fn a_legacy_provider_answers_3des_and_sha1_in_kind() {
     answer.success();
 }
 
-// T5, R-2.9-3, case 76
+// P13, quirk 39, T5, R-2.9-3, case 76
 #[test]
 fn single_des_is_read_only_with_provider_and_switch_and_answered_in_aes() {
     let des = with_envelope(|e| e.set_cipher(ContentEncryption::DesCbc));
@@ -269,7 +270,7 @@ fn single_des_is_read_only_with_provider_and_switch_and_answered_in_aes() {
     assert!(!String::from_utf8(text.outcome.reply.body).unwrap().contains("DES\n"));
 }
 
-// P9-2, P9-3, I-9, case 27
+// quirk 43, P9-2, P9-3, I-9, case 27
 #[test]
 fn a_challenge_is_read_in_every_string_type() {
     let text = CHALLENGE.as_bytes();
@@ -309,7 +310,7 @@ fn a_request_without_the_attributes_field_is_read() {
     server.ask(&with_csr(|csr| csr.attributes = None)).pending();
 }
 
-// R-2.3-12, cases 28, 29
+// quirks 47, 51, P3, P11, X-2, X-10, R-2.3-12, cases 28, 29
 #[test]
 fn a_device_may_sign_with_an_odd_certificate_of_its_own() {
     let base = || X509::device(&DEVICE);
@@ -344,7 +345,7 @@ fn a_device_may_sign_with_an_odd_certificate_of_its_own() {
     }
 }
 
-// R-2.3-9, C-10-1
+// quirk 52, R-2.3-9, C-10-1
 #[test]
 fn the_signer_is_found_in_a_chain_by_its_name_and_not_by_its_place() {
     let server = Server::new();
@@ -364,7 +365,7 @@ fn the_signer_is_found_in_a_chain_by_its_name_and_not_by_its_place() {
     server.ask(&odd).success();
 }
 
-// R-3.2.1.1-2, R-3.2.1-3, case 30
+// Q16, quirks 42, 43, P7, R-3.2.1.1-2, R-3.2.1-3, case 30
 #[test]
 fn a_transaction_id_is_echoed_exactly() {
     let hex = "0123456789ABCDEF".repeat(4);
@@ -383,7 +384,7 @@ fn a_transaction_id_is_echoed_exactly() {
     }
 }
 
-// R-3.2.1.1-2, T50, case 73: what PrintableString cannot hold is echoed with its own tag, and logged escaped
+// P7, R-3.2.1.1-2, T50, case 73: what PrintableString cannot hold is echoed with its own tag, and logged escaped
 #[test]
 fn a_transaction_id_of_other_bytes_is_echoed_and_cannot_forge_a_log_line() {
     for bytes in [&b"a\nb"[..], b"a\0b", "ü".as_bytes(), b"a_b@c", b"\xFF\xFE", b"\x1B[31m"] {
@@ -419,7 +420,7 @@ fn a_transaction_id_of_another_type_or_length_is_400() {
     }
 }
 
-// R-3.2.1.5-2, case 75
+// quirk 44, R-3.2.1.5-2, case 75
 #[test]
 fn a_nonce_of_1_to_64_bytes_is_echoed_and_any_other_is_400() {
     let server = Server::new();

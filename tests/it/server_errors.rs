@@ -147,7 +147,7 @@ const RC2_CBC: Oid<'static> = Oid::new(&[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 3, 
 const AES128_GCM: Oid<'static> = Oid::new(&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 6]);
 const AUTH_ENVELOPED: Oid<'static> = Oid::new(&[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 16, 1, 23]);
 
-// E6, R-2.9-3, case 76: the decryptor is not asked
+// Q4, P13, E6, R-2.9-3, case 76: the decryptor is not asked
 #[test]
 fn e6_digests_and_signatures_that_are_not_allowed_are_bad_alg() {
     let server = Server::new().policy(never);
@@ -158,8 +158,9 @@ fn e6_digests_and_signatures_that_are_not_allowed_are_bad_alg() {
         // SHA-1 is only in the legacy provider
         (Unsupported::Digest, |m| m.digest = scep::wire::Digest::Sha1),
         (Unsupported::Signature, |m| m.signature_algorithm = algorithm(MD5_WITH_RSA, NULL)),
-        (Unsupported::Signature, |m| m.signature_algorithm = algorithm(RSA_PSS, &[0x30, 0])),
-        (Unsupported::Signature, |m| m.signature_algorithm = algorithm(ECDSA_SHA256, &[])),
+        (Unsupported::Signature, |m| m.signature_algorithm = algorithm(RSA_PSS, NULL)),
+        // the signer's key is RSA
+        (Unsupported::PublicKey, |m| m.signature_algorithm = algorithm(ECDSA_SHA256, &[])),
     ];
     for (cause, change) in cases {
         let answer = server.ask(&with_message(change));
@@ -169,7 +170,7 @@ fn e6_digests_and_signatures_that_are_not_allowed_are_bad_alg() {
     }
 }
 
-// E6, GCM-3, case 77
+// Q4, P13, E6, GCM-3, case 77
 #[test]
 fn e6_ciphers_that_are_not_allowed_are_bad_alg_before_any_key_is_used() {
     let server = Server::new().policy(never);
@@ -180,7 +181,7 @@ fn e6_ciphers_that_are_not_allowed_are_bad_alg_before_any_key_is_used() {
         (Unsupported::ContentEncryption, |e| e.algorithm = Some(algorithm(AES128_GCM, &[0x30, 0]))),
         // no encryption at all
         (Unsupported::ContentEncryption, |e| e.algorithm = Some(algorithm(Oid::ID_DATA, &[]))),
-        (Unsupported::KeyTransport, |e| e.recipient.algorithm = algorithm(RSA_OAEP, &[0x30, 0])),
+        (Unsupported::KeyTransport, |e| e.recipient.algorithm = algorithm(RSA_OAEP, NULL)),
     ];
     for (cause, change) in cases {
         let answer = server.ask(&with_envelope(change));
@@ -265,7 +266,7 @@ fn e7_a_request_with_another_kind_of_key_or_signature_is_bad_request() {
     }
 }
 
-// E8, C-5.6-1, C-11.1-1, case 67
+// quirk 41, E8, C-5.6-1, C-11.1-1, case 67
 #[test]
 fn e8_signatures_and_digests_that_do_not_hold_are_bad_message_check() {
     let server = Server::new().policy(never);
@@ -512,7 +513,7 @@ fn e15_a_refusal_of_the_owner_is_bad_request_and_leaves_no_trace() {
     assert_eq!(answer.counts.decided, 1);
 }
 
-// E16: the time in a message does not matter, C-11.3-2
+// quirk 46, E16: the time in a message does not matter, C-11.3-2
 #[test]
 fn the_signing_time_of_a_request_is_not_judged() {
     let server = Server::new();
@@ -531,7 +532,7 @@ fn e18_a_poll_for_an_unknown_transaction_is_bad_cert_id() {
     answer.cause(PeerMisbehaved::UnknownTransaction);
 }
 
-// E19, case 44
+// quirk 53, E19, case 44
 #[test]
 fn e19_another_request_under_an_open_transaction_is_bad_request() {
     let mut server = Server::new().policy(hold);
@@ -571,7 +572,7 @@ fn e21_what_is_down_is_503_and_never_a_failure() {
     }
 }
 
-// E21: 503 says when to come back
+// Q21, E21: 503 says when to come back
 #[test]
 fn e21_retry_after_can_be_set() {
     let mut server = Server::with(config().retry_after(7));

@@ -327,7 +327,7 @@ fn foreign_attributes_and_those_of_a_reply_are_ignored_in_a_request() {
 
 // R-3.2-1, T46: eContentType
 #[test]
-fn content_of_another_type_than_data_is_refused() {
+fn content_of_another_type_than_data_or_its_own_is_refused() {
     let server = Server::new().policy(never);
     let other = |content_type: Oid<'static>| {
         with_message(|m| {
@@ -338,11 +338,14 @@ fn content_of_another_type_than_data_is_refused() {
     let answer = server.ask(&other(Oid::ID_ENVELOPED_DATA));
     answer.refused(FailInfo::BadMessageCheck, 0);
     answer.cause(BadSignature::ContentType);
-    let mut consistent = other(Oid::ID_ENVELOPED_DATA);
-    consistent.set(Oid::CONTENT_TYPE, &oid(Oid::ID_ENVELOPED_DATA));
-    let answer = server.ask(&consistent);
-    answer.refused(FailInfo::BadRequest, 0);
-    answer.cause(InvalidMessage::ContentType);
+    // id-envelopedData is one that xipki sends (P6); the type of the whole and of anything else is not
+    for content_type in [Oid::ID_SIGNED_DATA, Oid::ID_AUTH_ENVELOPED_DATA] {
+        let mut consistent = other(content_type);
+        consistent.set(Oid::CONTENT_TYPE, &oid(content_type));
+        let answer = server.ask(&consistent);
+        answer.refused(FailInfo::BadRequest, 0);
+        answer.cause(InvalidMessage::ContentType);
+    }
 }
 
 // T3, C-6.1-2, case 79 (CVE-2019-1563: no trial decryption)
@@ -520,9 +523,9 @@ fn signatures_in_other_encodings_are_bad_message_check() {
     }
 }
 
-// C-5.3-2: what was signed counts, also where it is not in the order of DER
+// C-5.3-2, Q5, quirk 36: what was signed counts, also where it is not in the order of DER; or else that order
 #[test]
-fn attributes_in_another_order_verify_as_they_were_sent() {
+fn attributes_in_another_order_verify_as_they_were_sent_or_sorted() {
     let server = Server::new();
     let message = with_message(|m| m.digest_algorithms = Some(Vec::new()));
     let signed = message.signed();
@@ -543,7 +546,12 @@ fn attributes_in_another_order_verify_as_they_were_sent() {
         bytes
     };
     server.post(replace(DEVICE.sign(message.digest, &reversed))).success();
-    server.post(replace(DEVICE.sign(message.digest, &signed))).refused(FailInfo::BadMessageCheck, 0);
+    server.post(replace(DEVICE.sign(message.digest, &signed))).success();
+    // a third order is nobody's
+    let turned: Vec<u8> =
+        [&parts[2..], &parts[..2]].concat().iter().flat_map(|part| part.2.to_vec()).collect();
+    let turned = DEVICE.sign(message.digest, &tlv(0x31, &[&turned]));
+    server.post(replace(turned)).refused(FailInfo::BadMessageCheck, 0);
 }
 
 // a CertRep of the server's own, sent back to it

@@ -13,8 +13,9 @@ use scep::crypto::{
 };
 use scep::pki_types::CertificateDer;
 use scep::server::{
-    Authorized, Decide, Enrol, Exchange, Identity, IssuedChain, MemoryStore, Outcome, Recorded, Refusal,
-    Responder, ServerConfig, SharedSecret, Status, Store, Transaction, TransactionKey, Transition, drive,
+    Authorized, Decide, Enrol, Exchange, FindCertificate, FindCrl, Identity, IssuedChain, MemoryStore,
+    Outcome, Recorded, Refusal, Renew, Responder, ServerConfig, SharedSecret, Status, Store, Transaction,
+    TransactionKey, Transition, drive,
 };
 use scep::transport::{HttpRequest, PKI_MESSAGE};
 use scep::wire::{Certificate, FailInfo, MessageType};
@@ -27,6 +28,16 @@ pub(crate) fn certificate(der: &[u8]) -> CertificateDer<'static> {
 
 /// What the owner does with a question.
 pub(crate) type Policy = fn(&Issuer, Enrol, &mut Rng<'_>) -> Exchange;
+
+/// The same for the other questions.
+pub(crate) type RenewalPolicy = fn(&Issuer, Renew, &mut Rng<'_>) -> Exchange;
+pub(crate) type FindPolicy = fn(&Issuer, FindCertificate, &mut Rng<'_>) -> Exchange;
+pub(crate) type FindCrlPolicy = fn(&Issuer, FindCrl, &mut Rng<'_>) -> Exchange;
+
+/// Renews whatever may be renewed.
+pub(crate) fn renew(issuer: &Issuer, question: Renew, _: &mut Rng<'_>) -> Exchange {
+    issuer.grant(question.approve_unrevoked().unwrap())
+}
 
 /// Issues where the challenge is right, refuses where not. What an operator approved comes back held.
 pub(crate) fn by_challenge(issuer: &Issuer, question: Enrol, rng: &mut Rng<'_>) -> Exchange {
@@ -113,6 +124,9 @@ pub(crate) struct Server {
     /// Who signs replies.
     pub(crate) signing: (&'static Key, Vec<u8>),
     pub(crate) policy: Policy,
+    pub(crate) renewal: RenewalPolicy,
+    pub(crate) find: FindPolicy,
+    pub(crate) find_crl: FindCrlPolicy,
     pub(crate) issuer: Issuer,
     pub(crate) faults: Faults,
     pub(crate) now: u64,
@@ -143,6 +157,9 @@ impl Server {
             keys: vec![&CA],
             signing: (&CA, CA_CERTIFICATE.clone()),
             policy: by_challenge,
+            renewal: |_, question, _| panic!("a decision was asked for: {question:?}"),
+            find: |_, question, _| panic!("a decision was asked for: {question:?}"),
+            find_crl: |_, question, _| panic!("a decision was asked for: {question:?}"),
             issuer: Issuer::default(),
             faults: Faults::default(),
             now: NOW,
@@ -153,6 +170,21 @@ impl Server {
 
     pub(crate) fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    pub(crate) fn renewal(mut self, policy: RenewalPolicy) -> Self {
+        self.renewal = policy;
+        self
+    }
+
+    pub(crate) fn find(mut self, policy: FindPolicy) -> Self {
+        self.find = policy;
+        self
+    }
+
+    pub(crate) fn find_crl(mut self, policy: FindCrlPolicy) -> Self {
+        self.find_crl = policy;
         self
     }
 
@@ -184,8 +216,7 @@ impl Server {
         let (counts, before) = (self.counts.get(), self.snapshot());
         let decide = |question, rng: &mut Rng<'_>| {
             self.count(|counts| counts.decided += 1);
-            let Decide::Enrol(question) = question;
-            (self.policy)(&self.issuer, question, rng)
+            self.decide(question, rng)
         };
         let outcome = drive(exchange, &mut Hand(self), &mut Hand(self), &Shelf(self), rng, decide);
         let now = self.counts.get();
@@ -216,9 +247,9 @@ impl Server {
                     let stored = Shelf(self).load(step.key()).unwrap();
                     step.complete(stored, rng)
                 }
-                Exchange::Decide(Decide::Enrol(question)) => {
+                Exchange::Decide(question) => {
                     self.count(|counts| counts.decided += 1);
-                    (self.policy)(&self.issuer, question, rng)
+                    self.decide(question, rng)
                 }
                 Exchange::Record(step) => match Shelf(self).record(step.transition()).unwrap() {
                     Recorded::Stored => step.stored(rng),
@@ -245,6 +276,14 @@ impl Server {
 
     /// Up to the question.
     #[track_caller]
+    pub(crate) fn up_to_renewal(&self, message: &Message) -> Renew {
+        match self.walk(message.encode(), |exchange| matches!(exchange, Exchange::Decide(_))) {
+            Exchange::Decide(Decide::Renew(question)) => question,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
     pub(crate) fn up_to_question(&self, message: &Message) -> Enrol {
         match self.walk(message.encode(), |exchange| matches!(exchange, Exchange::Decide(_))) {
             Exchange::Decide(Decide::Enrol(question)) => question,
@@ -256,6 +295,15 @@ impl Server {
     #[track_caller]
     pub(crate) fn go_on(&self, exchange: Exchange) -> Answer<'_> {
         self.finish(exchange, &mut seeded(8))
+    }
+
+    fn decide(&self, question: Decide, rng: &mut Rng<'_>) -> Exchange {
+        match question {
+            Decide::Enrol(question) => (self.policy)(&self.issuer, question, rng),
+            Decide::Renew(question) => (self.renewal)(&self.issuer, question, rng),
+            Decide::Certificate(question) => (self.find)(&self.issuer, question, rng),
+            Decide::Crl(question) => (self.find_crl)(&self.issuer, question, rng),
+        }
     }
 
     fn count(&self, change: impl FnOnce(&mut Counts)) {
@@ -451,7 +499,7 @@ impl Answer<'_> {
     #[track_caller]
     fn opened_as_often_as_needed(&self) {
         let expected = match self.outcome.summary.message_type {
-            Some(MessageType::PkcsReq) => 1,
+            Some(MessageType::PkcsReq | MessageType::RenewalReq) => 1,
             Some(MessageType::CertPoll) => 0,
             other => panic!("{other:?} got this far"),
         };

@@ -59,7 +59,7 @@ fn a_held_request_that_is_denied_stays_denied() {
     assert_eq!(server.issuer.count(), 0);
 }
 
-// R-3.3.3-2, case 39
+// P9, R-3.3.3-2, case 39
 #[test]
 fn the_names_in_a_poll_do_not_select() {
     let mut server = Server::new().policy(hold);
@@ -74,6 +74,7 @@ fn the_names_in_a_poll_do_not_select() {
     server.ask(&poll(others)).success();
 }
 
+// Q13, quirk 53, P8
 // draft-23 App. B, R-5.2-5, case 43
 #[test]
 fn a_repeated_request_asks_like_a_poll() {
@@ -89,7 +90,7 @@ fn a_repeated_request_asks_like_a_poll() {
     assert_eq!(server.issuer.count(), 1);
 }
 
-// R-5.2-3, R-5.2-5, R-3.2.1.5-4, T25, cases 42, 43
+// Q13, quirk 53, P8, R-5.2-3, R-5.2-5, R-3.2.1.5-4, T25, cases 42, 43
 #[test]
 fn what_was_issued_is_delivered_again_and_nothing_new_is_issued() {
     let mut server = Server::new();

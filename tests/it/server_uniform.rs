@@ -9,7 +9,8 @@ use scep::Error;
 use scep::crypto::rustcrypto::{AES_128_CBC, PROVIDER, RSA_PKCS1_SHA256, RSA_PKCS1V15};
 use scep::crypto::{ContentCipher, ContentEncryption, Provider, SignatureScheme, Verifier};
 use scep::error::{BadEnvelope, PeerMisbehaved, Unsupported};
-use scep::wire::{FailInfo, MessageType, SubjectPublicKeyInfo};
+use scep::server::Refusal;
+use scep::wire::{FailInfo, MessageType, Oid, SubjectPublicKeyInfo};
 use std::cell::{Cell, RefCell};
 
 thread_local! {
@@ -260,6 +261,70 @@ fn a_captured_envelope_gets_the_same_refusal_and_its_challenge_stays_unused() {
     let theft = Message::new("19", captured(), &STRANGER, &STRANGER_CERTIFICATE);
     assert_eq!(ask(&server, &theft), wrong_challenge());
     server.ask(&pkcs_req()).success();
+}
+
+// MMA-7, T2, T14, T15, E14: the same for a renewal, whose signer is known and has another key than the request
+#[test]
+fn every_fault_of_a_renewal_gets_the_same_refusal() {
+    let renewing = || Server::with(config_with(&WATCHED).renewal(true));
+    let decided = renewing().renewal(|_, question, rng| question.refuse(Refusal::Revoked, rng));
+    let expected = wrong_challenge();
+    assert_eq!(ask(&decided, &renewal_req()), expected, "a refusal of the owner");
+    let server = renewing().policy(never).renewal(|_, question, _| panic!("{question:?}"));
+    let csr = |change: fn(&mut Csr)| renewal_with("17", &OLD_CERTIFICATE, change);
+    let sealed = |change: fn(&mut Envelope)| {
+        let mut envelope = Envelope::new(Csr::new(&DEVICE_2).encode());
+        change(&mut envelope);
+        Message::new("17", envelope.encode(), &DEVICE, &OLD_CERTIFICATE)
+    };
+    let alt_names = |names: &[&str]| vec![extension_request(&[(Oid::SUBJECT_ALT_NAME, dns_names(names))])];
+    let mut other_names =
+        renewal_with("17", &OLD_CERTIFICATE, |csr| csr.attributes = Some(alt_names(&["x"])));
+    other_names.set_transaction(TRANSACTION);
+    let cases = [
+        ("no PKCS #1 block", sealed(|e| e.recipient.block = Some(vec![0; 256]))),
+        ("another content key", sealed(|e| e.recipient.block = Some(wrap_block(&[9; 16])))),
+        ("padding 17", sealed(|e| e.padded = Some(vec![17; 32]))),
+        ("zeros", sealed(|e| e.padded = Some(vec![0; 32]))),
+        ("not DER", sealed(|e| e.plaintext = vec![0x30, 0x84, 0xFF, 0xFF, 0xFF, 0xFF])),
+        ("a SEQUENCE", sealed(|e| e.plaintext = vec![0x30, 0])),
+        ("a byte behind", sealed(|e| e.plaintext.push(0))),
+        ("other subject", csr(|csr| csr.subject = name("CN=other"))),
+        ("other alternative name", other_names),
+        ("bad signature", csr(|csr| csr.signature = Some(vec![0x11; 256]))),
+        ("signature of another key", csr(|csr| csr.key = &DEVICE)),
+        ("version 1", csr(|csr| csr.version = 1)),
+        ("two challenges", csr(|csr| csr.attributes = Some(vec![challenge(PRINTABLE, b"x"); 2]))),
+        // a captured envelope of another device, signed by one with a certificate
+        ("captured, 17", Message::new("17", somebodys(), &DEVICE, &OLD_CERTIFICATE)),
+        ("captured, 19", Message::new("19", somebodys(), &DEVICE, &OLD_CERTIFICATE)),
+    ];
+    for (what, message) in cases {
+        assert_eq!(ask(&server, &message), expected, "{what}");
+    }
+}
+
+/// The right request of another device, as whoever is on the path has it.
+fn somebodys() -> Vec<u8> {
+    let csr = Csr { subject: name("CN=somebody"), ..Csr::new(&STRANGER) };
+    Envelope::new(csr.encode()).encode()
+}
+
+// MMA-7, T2, E13: where a stranger may sign for another key, the faults still look the same
+#[test]
+fn with_other_signers_allowed_the_refusals_stay_the_same() {
+    let expected = wrong_challenge();
+    let server = Server::with(config_with(&WATCHED).danger_accept_other_signer(true));
+    let sign = |content| Message::new("19", content, &STRANGER, &STRANGER_CERTIFICATE);
+    let wrong = with_csr(|csr| csr.attributes = Some(vec![challenge(PRINTABLE, b"wrong")]));
+    let unsigned = with_csr(|csr| csr.signature = Some(vec![0x11; 256]));
+    for content in [wrong.content, unsigned.content] {
+        assert_eq!(ask(&server, &sign(content)), expected);
+    }
+    // whatever a change of the last blocks makes of a captured request, it is refused alike
+    for (what, content) in captured_and_changed().into_iter().skip(1) {
+        assert_eq!(ask(&server, &sign(content)), expected, "{what}");
+    }
 }
 
 /// The whole answer to a poll, which was given without a key and without a look at what is in the envelope. With

@@ -95,6 +95,11 @@ impl TestKey {
         Self::new(include_str!("keys/device.pem"))
     }
 
+    /// A second key of the device's.
+    pub(crate) fn device2() -> Self {
+        Self::new(include_str!("keys/device2.pem"))
+    }
+
     pub(crate) fn stranger() -> Self {
         Self::new(include_str!("keys/stranger.pem"))
     }
@@ -287,7 +292,7 @@ impl Ca {
         let exchange = self.responder.accept(request.clone(), now, &mut self.rng);
         let (policy, key, serial) = (self.policy, &self.key, self.serial);
         let decide = |question, rng: &mut Rng<'_>| {
-            let Decide::Enrol(question) = question;
+            let Decide::Enrol(question) = question else { panic!("{question:?}") };
             decide(question, policy, key, serial, rng)
         };
         let [signer, decryptor] = &self.scep_keys;

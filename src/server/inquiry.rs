@@ -1,0 +1,118 @@
+//! What a message asks for, read from what was decrypted: the checks of a certification request.
+
+use super::classify;
+use super::session::Session;
+use super::transaction::{Asked, Kind, RequestedCertificate};
+use crate::crypto::ChallengePassword;
+use crate::error::{BadSignature, Error, InvalidMessage, PeerMisbehaved};
+use crate::message::Verified;
+use crate::wire::algorithm::{Digest, SignatureScheme};
+use crate::wire::attributes::MessageType;
+use crate::wire::certificate::Certificate;
+use crate::wire::pkcs10::CertificationRequest;
+use alloc::vec::Vec;
+use zeroize::Zeroizing;
+
+/// What passed every check of the protocol.
+pub(super) enum Inquiry {
+    /// For a certificate, by a certification request (and, when it is a renewal, a certificate to be renewed) with this
+    /// SHA-256 hash.
+    Certificate { kind: Kind, hash: [u8; 32], requested: RequestedCertificate, submitted: Submitted },
+    /// For an outcome.
+    Outcome,
+}
+
+impl Inquiry {
+    pub(super) fn asked(&self) -> Asked {
+        match self {
+            Self::Certificate { hash, .. } => Asked::Certificate(*hash),
+            Self::Outcome => Asked::Outcome,
+        }
+    }
+}
+
+/// What came with a certification request and is not kept.
+pub(super) struct Submitted {
+    pub(super) challenge: Option<ChallengePassword>,
+    pub(super) csr: Zeroizing<Vec<u8>>,
+    /// Whether the request is for another key than the signer's.
+    pub(super) other_key: bool,
+}
+
+/// The certification request: form, proof of possession, the signer's key, the challenge's form.
+pub(super) fn check_request(
+    session: &Session,
+    verified: &Verified,
+    candidate: &[u8],
+) -> Result<Inquiry, Error> {
+    let limits = &session.config.limits;
+    let provider = session.config.provider;
+    let csr = match CertificationRequest::parse(candidate, limits) {
+        Ok(csr) => csr,
+        Err(error) => {
+            // the same work as for a request that can be read (T2)
+            verified.stand_in_check(provider, candidate);
+            return Err(error);
+        }
+    };
+    let signer = Certificate::parse(verified.signer())?;
+    let other_key = !signer.public_key().same_key(&csr.public_key());
+    // It comes first, so that the signature is checked with a key whose owner gains nothing from how long that takes.
+    let kind = match kind(session, &signer, &csr, other_key) {
+        Ok(kind) => kind,
+        Err(error) => {
+            verified.stand_in_check(provider, candidate);
+            return Err(error);
+        }
+    };
+    let proof = SignatureScheme::from_identifier(&csr.signature_algorithm())
+        .and_then(|scheme| provider.verifier(scheme))
+        .and_then(|verifier| verifier.verify(&csr.public_key(), &[csr.info()], csr.signature()));
+    match proof {
+        Ok(()) => {}
+        Err(Error::BadSignature(_)) => return Err(BadSignature::CertificationRequest.into()),
+        Err(error) => {
+            // refused before any arithmetic
+            verified.stand_in_check(provider, candidate);
+            return Err(error);
+        }
+    }
+    let challenge = csr.challenge_password()?;
+    let challenge = challenge.map(|text| ChallengePassword::new(text.as_str())).transpose();
+    let challenge = challenge.map_err(|_| InvalidMessage::ChallengePassword)?;
+    let extensions = csr.extension_request(limits)?;
+    let requested = RequestedCertificate::new(&csr.subject(), &csr.public_key(), extensions.as_ref());
+    // Some clients renew under the same key, transactionID and request as at first: only what they sign under is new.
+    let renewed: &[u8] = match kind {
+        Kind::Renewal { .. } => verified.signer(),
+        Kind::Enrolment => &[],
+    };
+    let hash = provider.sha256(&[candidate, renewed])?;
+    let submitted = Submitted { challenge, csr: Zeroizing::new(candidate.to_vec()), other_key };
+    Ok(Inquiry::Certificate { kind, hash, requested, submitted })
+}
+
+/// Whether the request is a renewal of the signer's certificate or a first one, and whether it may be either.
+fn kind(
+    session: &Session,
+    signer: &Certificate<'_>,
+    csr: &CertificationRequest<'_>,
+    other_key: bool,
+) -> Result<Kind, Error> {
+    let limits = &session.config.limits;
+    if session.certified {
+        let extensions = csr.extension_request(limits);
+        let fits = extensions.is_ok_and(|extensions| {
+            classify::is_renewal_of(signer, &csr.subject(), extensions.as_ref(), limits)
+        });
+        if fits {
+            return Ok(Kind::Renewal { sha1: session.digest == Digest::Sha1 });
+        }
+        if session.summary.message_type == Some(MessageType::RenewalReq) {
+            return Err(PeerMisbehaved::NotRenewable.into());
+        }
+    }
+    // R-2.3-11: else a stranger could sign a captured envelope and use its challenge
+    let may_differ = session.config.other_signer && !session.certified;
+    if other_key && !may_differ { Err(BadSignature::KeyMismatch.into()) } else { Ok(Kind::Enrolment) }
+}
