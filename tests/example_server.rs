@@ -4,10 +4,14 @@
 // the programs use more of what is in their files
 #![allow(dead_code)]
 
+#[path = "../examples/server/admin.rs"]
+mod admin;
 #[path = "../examples/server/ca.rs"]
 mod ca;
 #[path = "../examples/server/certificate.rs"]
 mod certificate;
+#[path = "../examples/server/crl.rs"]
+mod crl;
 #[path = "../examples/server/driver.rs"]
 mod driver;
 #[path = "../examples/server/endpoint.rs"]
@@ -16,19 +20,25 @@ mod endpoint;
 mod files;
 #[path = "../examples/server/folder.rs"]
 mod folder;
+#[path = "../examples/server/held.rs"]
+mod held;
 #[path = "../examples/server/http.rs"]
 mod http;
+#[path = "../examples/server/key.rs"]
+mod key;
 #[path = "../examples/server/log.rs"]
 mod log;
 #[path = "../examples/server/names.rs"]
 mod names;
 #[path = "../examples/enrol/network.rs"]
 mod network;
+#[path = "../examples/server/register.rs"]
+mod register;
 #[path = "../examples/server/store.rs"]
 mod store;
 
 use endpoint::{Endpoint, Options};
-use folder::{Keys, Ra};
+use folder::{CaKey, Keys, Layout, Ra};
 use scep::client::{Client, ClientConfig, Done, Driven, NewEnrolment, Step, Transport, Trust, drive};
 use scep::crypto::rustcrypto::{KeyType, PROVIDER, SoftwareKey};
 use scep::crypto::{ChallengePassword, Random};
@@ -209,8 +219,12 @@ fn no_text_of_a_peers_can_forge_a_field_of_the_log() {
     assert!(outside.ends_with("ms  id=  subject=  detail="), "{line}");
 }
 
+fn layout(ra: Ra) -> Layout {
+    Layout { ra, bits: 2048, ca_key: CaKey::Rsa, next_ca: false }
+}
+
 fn open(folder: &std::path::Path, ra: Ra) -> ca::Result<Keys> {
-    Keys::open(folder, ra, 2048, UnixTime::now(), &mut Random::system())
+    Keys::open(folder, layout(ra), UnixTime::now(), &mut Random::system())
 }
 
 fn refusal(folder: &std::path::Path, ra: Ra) -> String {
@@ -272,8 +286,9 @@ fn options(folder: PathBuf) -> Options {
         folder,
         challenge: ChallengePassword::new("secret123").unwrap(),
         hold: None,
-        ra: Ra::None,
-        key_bits: 2048,
+        hold_polls: 3,
+        renew_window: None,
+        layout: layout(Ra::None),
         legacy: false,
         danger_des: false,
     }

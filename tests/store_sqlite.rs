@@ -1,11 +1,30 @@
 //! The SQLite store of the example server: what the library asks of a store, restarts, and two processes at once.
 
-#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests too
 
+// the server uses more of these
+#[path = "../examples/server/held.rs"]
+#[allow(dead_code)]
+mod held;
+#[path = "../examples/server/register.rs"]
+#[allow(dead_code)]
+mod register;
 #[path = "../examples/server/store.rs"]
-// the server uses more of it
 #[allow(dead_code)]
 mod store;
+
+// what the rows of the transaction table are made of
+#[path = "it/reading.rs"]
+#[allow(dead_code)]
+mod reading;
+#[path = "it/requests.rs"]
+#[allow(dead_code)]
+mod requests;
+#[path = "it/support.rs"]
+#[allow(dead_code)]
+mod support;
+#[path = "it/transaction_rows.rs"]
+mod transaction_rows;
 
 use rusqlite::Connection;
 use scep::server::{
@@ -71,8 +90,8 @@ fn transactions_certificates_and_polls_survive_a_restart() {
     let [pending, issued] = transitions();
     let reopen = || SqliteStore::open(&path).unwrap();
     assert_eq!(reopen().record(&pending).unwrap(), Recorded::Stored);
-    assert_eq!(reopen().count_poll(pending.key()).unwrap(), 1);
-    assert_eq!(reopen().count_poll(pending.key()).unwrap(), 2);
+    assert_eq!(reopen().count_poll(pending.key()).unwrap().polls, 1);
+    assert_eq!(reopen().count_poll(pending.key()).unwrap().polls, 2);
     assert_eq!(reopen().load(pending.key()).unwrap().as_ref(), Some(pending.to()));
     assert_eq!(reopen().record(&issued).unwrap(), Recorded::Stored);
     assert_eq!(reopen().load(pending.key()).unwrap().as_ref(), Some(issued.to()));
@@ -86,12 +105,12 @@ fn polls_count_on_while_a_request_is_released_and_begin_anew_with_a_later_one() 
     let store = SqliteStore::open(&path).unwrap();
     let [pending, issued] = transitions();
     store.record(&pending).unwrap();
-    assert_eq!([1, 2, 3].map(|_| store.count_poll(pending.key()).unwrap()), [1, 2, 3]);
+    assert_eq!([1, 2, 3].map(|_| store.count_poll(pending.key()).unwrap().polls), [1, 2, 3]);
     store.record(&issued).unwrap();
-    assert_eq!(store.count_poll(pending.key()).unwrap(), 4);
+    assert_eq!(store.count_poll(pending.key()).unwrap().polls, 4);
     store.purge(issued.to().expires()).unwrap();
     store.record(&pending).unwrap();
-    assert_eq!(store.count_poll(pending.key()).unwrap(), 1);
+    assert_eq!(store.count_poll(pending.key()).unwrap().polls, 1);
 }
 
 /// Copies the only transaction so many times, as others of the same key or each of another.
@@ -200,4 +219,28 @@ fn a_damaged_record_is_an_error_and_no_new_transaction() {
     Connection::open(&path).unwrap().execute("UPDATE transactions SET record = x'53435431'", []).unwrap();
     assert!(matches!(store.load(pending.key()), Err(StoreError::Damaged(_))));
     assert!(matches!(store.record(&pending), Err(StoreError::Damaged(_))));
+}
+
+/// Databases by the names of the rows, each opened anew whenever it is asked for.
+fn databases(name: &str) -> impl Fn(&str) -> SqliteStore {
+    let folder = folder(name);
+    move |row| SqliteStore::open(&folder.join(format!("{row}.db"))).unwrap()
+}
+
+// R-2.5-8, R-3.2.1.1-4, R-4.4-2, R-5.2-3, R-5.2-5, E18, E19, T25, T26, cases 40 to 45: across a restart at each step
+#[test]
+fn every_row_of_the_transaction_table_holds_on_sqlite() {
+    transaction_rows::every_row_holds(databases("rows"));
+}
+
+// R-2.4-8, R-2.5-8, R-4.4.1-1, T54, case 38, case 42, case 45
+#[test]
+fn a_held_request_ends_once_on_sqlite() {
+    transaction_rows::a_held_request_ends_once(databases("held"));
+}
+
+// T25, R-5.2-5, E21: two servers on one file
+#[test]
+fn two_writers_at_once_issue_one_certificate_on_sqlite() {
+    transaction_rows::two_writers_issue_one_certificate(databases("writers"));
 }

@@ -13,6 +13,8 @@
 mod ca;
 #[path = "../server/certificate.rs"]
 mod certificate;
+#[path = "../server/crl.rs"]
+mod crl;
 mod device;
 #[path = "../server/driver.rs"]
 mod driver;
@@ -20,16 +22,25 @@ mod driver;
 mod endpoint;
 #[path = "../server/files.rs"]
 mod files;
+#[allow(dead_code)]
 #[path = "../server/folder.rs"]
 mod folder;
+#[allow(dead_code)]
+#[path = "../server/held.rs"]
+mod held;
 #[path = "../server/http.rs"]
 mod http;
+#[path = "../server/key.rs"]
+mod key;
 #[allow(dead_code)]
 #[path = "../server/log.rs"]
 mod log;
 #[path = "../server/names.rs"]
 mod names;
 mod network;
+#[allow(dead_code)]
+#[path = "../server/register.rs"]
+mod register;
 mod say;
 #[allow(dead_code)]
 #[path = "../server/store.rs"]
@@ -39,7 +50,7 @@ use ca::Result;
 use clap::Parser;
 use device::Device;
 use endpoint::{Endpoint, Options};
-use folder::Ra;
+use folder::{CaKey, Layout, Ra};
 use scep::client::Issued;
 use scep::crypto::rustcrypto::{KeyType, PROVIDER, SoftwareKey, certificates_to_pem};
 use scep::crypto::{ChallengePassword, Random, Rng};
@@ -190,8 +201,9 @@ impl TestCa {
             folder,
             challenge: ChallengePassword::new(password)?,
             hold: Some(HELD.into()),
-            ra: Ra::None,
-            key_bits: 2048,
+            hold_polls: 3,
+            renew_window: None,
+            layout: Layout { ra: Ra::None, bits: 2048, ca_key: CaKey::Rsa, next_ca: false },
             legacy: false,
             danger_des: false,
         })?;

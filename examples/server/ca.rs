@@ -4,17 +4,15 @@
 //! alternative names.
 
 use crate::certificate::{Extensions, Profile, build, key_identifier};
+use crate::key::IssuingKey;
 use crate::names::{self, Reason};
-use rsa::PrivateKey;
-use rsa::pkcs1v15::SigningKey;
-use rsa::pkcs8::DecodePrivateKey as _;
-use rsa::sha2::Sha256;
 use scep::crypto::Rng;
 use scep::crypto::rustcrypto::SoftwareKey;
 use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::RequestedCertificate;
 use scep::wire::{self, Limits, Oid};
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 use x509_cert::der::asn1::{ObjectIdentifier, OctetString};
 use x509_cert::der::{Decode as _, Encode as _};
@@ -57,9 +55,10 @@ impl Scep {
 pub(crate) struct Ca {
     certificate: CertificateDer<'static>,
     name: Name,
+    name_der: Vec<u8>,
     key_identifier: OctetString,
     not_after: Duration,
-    key: SigningKey<Sha256>,
+    key: IssuingKey,
 }
 
 /// What will be certified, once it is known to be acceptable.
@@ -98,17 +97,18 @@ impl Wanted {
 
 impl Ca {
     /// Takes up a CA whose certificate is there.
-    pub(crate) fn new(certificate: CertificateDer<'static>, key: &SoftwareKey) -> Result<Self> {
+    pub(crate) fn new(certificate: CertificateDer<'static>, key: Arc<SoftwareKey>) -> Result<Self> {
         let parsed = wire::Certificate::parse(&certificate)?;
         let (subject, not_after) = (parsed.subject().as_der(), parsed.not_after()?);
         Ok(Self {
             name: Name::from_der(subject)?,
+            name_der: subject.to_vec(),
             key_identifier: match parsed.subject_key_identifier() {
                 Some(own) => OctetString::new(own)?,
                 None => key_identifier(parsed.public_key().key())?,
             },
             not_after: Duration::from_secs(not_after.as_secs()),
-            key: signing_key(key)?,
+            key: IssuingKey::new(key)?,
             certificate,
         })
     }
@@ -116,6 +116,16 @@ impl Ca {
     /// The CA's certificate.
     pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
+    }
+
+    /// Its name, DER.
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.name_der
+    }
+
+    /// What signs its certificates and revocation lists.
+    pub(crate) fn key(&self) -> &IssuingKey {
+        &self.key
     }
 
     /// Issues a certificate for a year.
@@ -127,7 +137,8 @@ impl Ca {
     ) -> Result<CertificateDer<'static>> {
         let mut extensions = Extensions::new(&wanted.subject);
         extensions.add(&BasicConstraints { ca: false, path_len_constraint: None })?;
-        extensions.key_usage(Scep::Both.usage())?;
+        let decrypts = wire::SubjectPublicKeyInfo::parse(&wanted.public_key)?.can_encrypt();
+        extensions.key_usage(if decrypts { Scep::Both } else { Scep::Signs }.usage())?;
         extensions.add(&ExtendedKeyUsage(vec![CLIENT_AUTH]))?;
         for names in &wanted.alt_names {
             // critical where it is all the name there is (RFC 5280 section 4.2.1.6)
@@ -171,7 +182,7 @@ impl Ca {
 
 /// Makes the certificate of a new CA, for ten years.
 pub(crate) fn self_signed(
-    key: &SoftwareKey,
+    key: &Arc<SoftwareKey>,
     name: &str,
     scep: Scep,
     now: UnixTime,
@@ -183,9 +194,5 @@ pub(crate) fn self_signed(
     extensions.key_usage(&[&[KeyUsages::KeyCertSign, KeyUsages::CRLSign], scep.usage()].concat())?;
     let end = Duration::from_secs(now.as_secs()) + 10 * YEAR;
     let profile = Profile { issuer: subject.clone(), subject, extensions };
-    build(profile, key.public_key_der(), now, end, &signing_key(key)?, rng)
-}
-
-fn signing_key(key: &SoftwareKey) -> Result<SigningKey<Sha256>> {
-    Ok(SigningKey::new(PrivateKey::from_pkcs8_der(&key.to_pkcs8())?))
+    build(profile, key.public_key_der(), now, end, &IssuingKey::new(Arc::clone(key))?, rng)
 }

@@ -1,9 +1,7 @@
 //! How a certificate is built and signed, on the builder of `x509-cert`.
 
 use crate::ca::Result;
-use rsa::pkcs1v15::{Signature, SigningKey};
-use rsa::sha2::Sha256;
-use rsa::signature::RandomizedSigner as _;
+use crate::key::IssuingKey;
 use scep::crypto::Rng;
 use scep::crypto::rustcrypto::PROVIDER;
 use scep::pki_types::{CertificateDer, UnixTime};
@@ -17,7 +15,7 @@ use x509_cert::ext::pkix::{KeyUsage, KeyUsages, SubjectKeyIdentifier};
 use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::{SignatureBitStringEncoding as _, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
+use x509_cert::spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 use x509_cert::time::{Time, Validity};
 
 /// Certificates begin a little before they are made, for devices whose clock is late.
@@ -78,7 +76,7 @@ pub(crate) fn build(
     public_key: &[u8],
     now: UnixTime,
     end: Duration,
-    key: &SigningKey<Sha256>,
+    key: &IssuingKey,
     rng: &mut Rng<'_>,
 ) -> Result<CertificateDer<'static>> {
     let bits = wire::SubjectPublicKeyInfo::parse(public_key)?.key();
@@ -87,10 +85,8 @@ pub(crate) fn build(
     let validity = Validity::new(time(begin)?, time(end)?);
     let public_key = SubjectPublicKeyInfoOwned::from_der(public_key)?;
     let mut builder = CertificateBuilder::new(profile, serial(rng)?, validity, public_key)?;
-    // finalize, sign, assemble, instead of `build`: so a random generator that fails is an error
     let to_be_signed = builder.finalize(key)?;
-    let signature: Signature = key.try_sign_with_rng(rng, &to_be_signed)?;
-    let certificate = builder.assemble(signature.to_bitstring()?, key)?;
+    let certificate = builder.assemble(key.sign(to_be_signed, rng)?, key)?;
     Ok(CertificateDer::from(certificate.to_der()?))
 }
 
@@ -108,6 +104,6 @@ pub(crate) fn key_identifier(public_key: &[u8]) -> Result<OctetString> {
     Ok(OctetString::new(digest.get(..20).unwrap_or_default())?)
 }
 
-fn time(since_epoch: Duration) -> Result<Time> {
+pub(crate) fn time(since_epoch: Duration) -> Result<Time> {
     Ok(Time::from(DateTime::from_unix_duration(since_epoch)?))
 }

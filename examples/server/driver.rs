@@ -14,7 +14,7 @@ pub(crate) async fn drive(endpoint: &Arc<Endpoint>, mut exchange: Exchange) -> R
         exchange = match exchange {
             Exchange::Decrypt(step) => {
                 blocking(endpoint, |endpoint, rng| {
-                    let unwrapped = endpoint.keys.decryption().decrypt(step.job(), rng);
+                    let unwrapped = endpoint.keys.decrypt(step.job(), rng);
                     step.complete(unwrapped, rng)
                 })
                 .await?
@@ -45,7 +45,7 @@ pub(crate) async fn drive(endpoint: &Arc<Endpoint>, mut exchange: Exchange) -> R
             }
             Exchange::Sign(step) => {
                 blocking(endpoint, |endpoint, rng| {
-                    let signature = endpoint.keys.signing().sign(step.job(), rng);
+                    let signature = endpoint.keys.sign(step.job(), rng);
                     step.complete(signature)
                 })
                 .await?

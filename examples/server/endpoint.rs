@@ -1,22 +1,25 @@
 //! The CA's policy: who gets a certificate, who has to wait.
 
-use crate::ca::{Result, Wanted};
+use crate::ca::{Ca, Result, Wanted};
+use crate::crl;
 use crate::files;
-use crate::folder::{self, Keys, Ra};
+use crate::folder::{self, Keys, Layout};
+use crate::held::Asked;
 use crate::log::complain;
-use crate::store::SqliteStore;
+use crate::register::Standing;
+use crate::store::{SqliteStore, StoreError};
 use scep::crypto::rustcrypto::{DES_CBC, PROVIDER, PROVIDER_WITH_LEGACY};
 use scep::crypto::{ChallengePassword, Provider, Random, Rng};
-use scep::pki_types::UnixTime;
+use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::{
-    Authorized, Decide, Enrol, Exchange, IssuedChain, Refusal, Responder, ServerConfig, SharedSecret,
+    Authorized, CertificateAccess, Decide, Enrol, Exchange, FindCertificate, FindCrl, Identity, IssuedChain,
+    NextCa, Refusal, Renew, Responder, ServerConfig, SharedSecret,
 };
+use scep::wire::Certificate;
 use std::fmt::Display;
 use std::fs;
 use std::path::PathBuf;
-
-/// A held request is granted when it is asked about for this time.
-const RELEASED_AT_POLL: u32 = 3;
+use std::time::Duration;
 
 /// What [`PROVIDER`] lists, and single DES for reading.
 static PROVIDER_READING_DES: Provider = Provider { read_only_ciphers: &[&DES_CBC], ..PROVIDER };
@@ -29,11 +32,13 @@ pub(crate) struct Options {
     pub(crate) challenge: ChallengePassword,
     /// Requests whose common name begins like this are held.
     pub(crate) hold: Option<String>,
-    /// Who speaks SCEP.
-    pub(crate) ra: Ra,
-    /// Modulus of new keys.
-    pub(crate) key_bits: usize,
-    /// Accept SHA-1 and 3DES.
+    /// A held request is granted when it is asked about for this time, unless an operator was faster; 0 for never.
+    pub(crate) hold_polls: u32,
+    /// How long before its end a certificate may be renewed; at any time if `None`.
+    pub(crate) renew_window: Option<Duration>,
+    /// Keys and certificates.
+    pub(crate) layout: Layout,
+    /// Accept SHA-1, 3DES, and clients that sign with another key than the one in their request.
     pub(crate) legacy: bool,
     /// Read single DES.
     pub(crate) danger_des: bool,
@@ -48,12 +53,15 @@ pub(crate) struct Endpoint {
     pub(crate) danger_des: bool,
     challenge: SharedSecret,
     hold: Option<String>,
+    hold_polls: u32,
+    renew_window: Option<Duration>,
 }
 
 impl Endpoint {
     /// Reads the folder, or fills it.
     pub(crate) fn open(options: Options) -> Result<Self> {
-        let Options { folder, challenge, hold, ra, key_bits, legacy, danger_des } = options;
+        let Options { folder, challenge, hold, hold_polls, renew_window, layout, legacy, danger_des } =
+            options;
         let provider = match (legacy, danger_des) {
             (true, _) => &PROVIDER_WITH_LEGACY,
             (false, true) => &PROVIDER_READING_DES,
@@ -62,18 +70,21 @@ impl Endpoint {
         fs::create_dir_all(&folder).map_err(|error| format!("--dir {}: {error}", folder.display()))?;
         // two first starts at once would make two CAs
         let lock = files::lock(&folder.join("lock"))?;
-        let keys = Keys::open(&folder, ra, key_bits, UnixTime::now(), &mut Random::system())?;
-        let config = ServerConfig::new(provider, keys.identity.clone(), vec![keys.ca.certificate().clone()])
-            .endpoint("scep")
-            .danger_accept_des_cbc(danger_des);
-        let responder = Responder::new(config)
+        let keys = Keys::open(&folder, layout, UnixTime::now(), &mut Random::system())?;
+        let responder = config(provider, &keys)
+            .and_then(|config| {
+                Responder::new(config.danger_accept_des_cbc(danger_des).danger_accept_other_signer(legacy))
+            })
             .map_err(|error| format!("{}: these certificates do not serve: {error}", folder.display()))?;
         let database = folder::database(&folder);
         let store =
             SqliteStore::open(&database).map_err(|error| format!("{}: {error}", database.display()))?;
+        for (file, ca) in folder::issuers(&folder)? {
+            crl::publish(&folder, &store, file, &ca, UnixTime::now())?;
+        }
         drop(lock);
         let challenge = SharedSecret::new(challenge);
-        Ok(Self { responder, keys, store, legacy, danger_des, challenge, hold })
+        Ok(Self { responder, keys, store, legacy, danger_des, challenge, hold, hold_polls, renew_window })
     }
 
     /// Answers the library's question.
@@ -81,6 +92,77 @@ impl Endpoint {
         match question {
             Decide::Enrol(question) if question.is_held() => self.decide_held(question, rng),
             Decide::Enrol(question) => self.decide_new(question, rng),
+            Decide::Renew(question) => self.decide_renewal(question, rng),
+            Decide::Certificate(question) => self.find_certificate(question, rng),
+            Decide::Crl(question) => self.find_crl(question, rng),
+        }
+    }
+
+    /// Without a challenge password a good certificate of ours is enough, when its time has come. With the password it
+    /// is as if it were a first request.
+    fn decide_renewal(&self, question: Renew, rng: &mut Rng<'_>) -> Exchange {
+        match self.standing(question.certificate()) {
+            Ok(Standing::Good) => {}
+            Ok(Standing::Revoked) => return question.refuse(Refusal::Revoked, rng),
+            Ok(Standing::Unknown) => return self.decide_new(question.into_enrol(), rng),
+            Err(error) => {
+                report(error);
+                return question.unavailable();
+            }
+        }
+        if self.renew_window.is_some_and(|window| !question.is_due(window)) {
+            return match question.challenge() {
+                Some(_) => self.decide_new(question.into_enrol(), rng),
+                None => question.refuse_because("renewal: too early", rng),
+            };
+        }
+        match question.approve_unrevoked() {
+            Ok(authorized) => self.release(authorized, rng),
+            // SHA-1: the signature is too weak to be all that there is
+            Err(question) => self.decide_new(question.into_enrol(), rng),
+        }
+    }
+
+    /// What became of a certificate that one of our CAs signed.
+    fn standing(&self, certificate: &CertificateDer<'_>) -> std::result::Result<Standing, StoreError> {
+        let Ok(read) = Certificate::parse(certificate) else { return Ok(Standing::Unknown) };
+        self.store.standing(read.issuer().as_der(), read.serial())
+    }
+
+    /// Nobody whose certificate was revoked learns anything.
+    fn find_certificate(&self, question: FindCertificate, rng: &mut Rng<'_>) -> Exchange {
+        let found = self.standing(question.signer()).and_then(|signer| match signer {
+            Standing::Good => {
+                let wanted = question.wanted();
+                let issuer = self.keys.issuer_named(wanted.issuer).map(Ca::name);
+                issuer.map_or(Ok(None), |name| self.store.certificate(name, wanted.serial))
+            }
+            Standing::Revoked | Standing::Unknown => Ok(None),
+        });
+        match found {
+            Ok(Some(certificate)) => question.found(CertificateDer::from(certificate), rng),
+            Ok(None) => question.absent(rng),
+            Err(error) => {
+                report(error);
+                question.unavailable()
+            }
+        }
+    }
+
+    fn find_crl(&self, question: FindCrl, rng: &mut Rng<'_>) -> Exchange {
+        let found = match (self.standing(question.signer()), self.keys.issuer_named(question.wanted().issuer))
+        {
+            (Ok(Standing::Good), Some(ca)) => crl::newest(&self.store, ca, UnixTime::now()).map(Some),
+            (Ok(_), _) => Ok(None),
+            (Err(error), _) => Err(error.into()),
+        };
+        match found {
+            Ok(Some(crl)) => question.found(crl, rng),
+            Ok(None) => question.absent(rng),
+            Err(error) => {
+                report(error);
+                question.unavailable()
+            }
         }
     }
 
@@ -105,7 +187,11 @@ impl Endpoint {
     /// Plays the person who looks at held requests.
     fn decide_held(&self, question: Enrol, rng: &mut Rng<'_>) -> Exchange {
         match self.store.count_poll(question.transaction()) {
-            Ok(polls) if polls >= RELEASED_AT_POLL => self.release(question.approve(), rng),
+            Ok(Asked { approved: Some(false), .. }) => question.refuse(Refusal::Policy, rng),
+            Ok(Asked { approved: Some(true), .. }) => self.release(question.approve(), rng),
+            Ok(Asked { polls, .. }) if self.hold_polls > 0 && polls >= self.hold_polls => {
+                self.release(question.approve(), rng)
+            }
             Ok(_) => question.hold(rng),
             Err(error) => {
                 report(error);
@@ -123,7 +209,8 @@ impl Endpoint {
     }
 
     fn issue(&self, wanted: &Wanted, authorized: Authorized, rng: &mut Rng<'_>) -> Exchange {
-        let leaf = match self.keys.ca.issue(wanted, UnixTime::now(), rng) {
+        let ca = self.keys.issuer_for(authorized.recipient());
+        let leaf = match ca.issue(wanted, UnixTime::now(), rng) {
             Ok(leaf) => leaf,
             Err(error) => {
                 report(error);
@@ -139,6 +226,21 @@ impl Endpoint {
             }
         }
     }
+}
+
+/// Who opens requests, who issues, and what is switched on.
+fn config(provider: &'static Provider, keys: &Keys) -> std::result::Result<ServerConfig, scep::Error> {
+    let config = ServerConfig::new(provider, keys.identity.clone(), vec![keys.ca.certificate().clone()])
+        .endpoint("scep")
+        .renewal(true)
+        .get_cert(CertificateAccess::Own)
+        .get_crl(true);
+    let Some(next) = &keys.next else { return Ok(config) };
+    let next = next.certificate().clone();
+    let draft = NextCa::draft(provider, keys.signs.clone(), vec![next.clone()], Some(UnixTime::now()))?;
+    let signature = keys.sign(draft.job(), &mut Random::system());
+    let next_ca = draft.complete(signature)?;
+    Ok(config.next_ca(next_ca).also_open(Identity::new(next.clone())).also_renew(vec![next]))
 }
 
 /// Tells the operator about trouble that the log line of a request does not name.

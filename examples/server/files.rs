@@ -1,8 +1,8 @@
-//! Files that are there as a whole or not at all. Nothing is ever overwritten, least of all a key.
+//! Files that are there as a whole or not at all. Nothing is ever overwritten but a revocation list, least of all a key.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Writes a private key: only the owner may read it.
@@ -13,6 +13,16 @@ pub(crate) fn create_secret(path: &Path, text: &str) -> io::Result<()> {
 /// Writes a certificate.
 pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
     create_with_mode(path, text, 0o644).map_err(|error| named(path, error))
+}
+
+/// Writes a file in place of the one that is there.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = draft(path);
+    let written = write_draft(&draft, bytes, 0o644).and_then(|()| fs::rename(&draft, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    written.and_then(|()| sync(folder_of(path))).map_err(|error| named(path, error))
 }
 
 /// Reads a text file; `None` when there is none.
@@ -50,21 +60,27 @@ fn named(path: &Path, error: io::Error) -> io::Error {
 }
 
 fn create_with_mode(path: &Path, text: &str, mode: u32) -> io::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let draft = path.with_extension(format!("{}.{now}.tmp", std::process::id()));
-    let written = write_draft(&draft, text, mode)
+    let draft = draft(path);
+    let written = write_draft(&draft, text.as_bytes(), mode)
         // a link, unlike a rename, fails when the name is taken
         .and_then(|()| fs::hard_link(&draft, path));
     let removed = fs::remove_file(&draft);
     written.and(removed)?;
-    match path.parent() {
-        // so that the name survives a power cut too
-        Some(folder) if !folder.as_os_str().is_empty() => sync(folder),
-        _ => sync(Path::new(".")),
-    }
+    // so that the name survives a power cut too
+    sync(folder_of(path))
 }
 
-fn write_draft(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+/// A name that nothing else has.
+fn draft(path: &Path) -> PathBuf {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    path.with_extension(format!("{}.{now}.tmp", std::process::id()))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn write_draft(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -72,7 +88,7 @@ fn write_draft(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     #[cfg(not(unix))]
     let _ = mode;
     let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(bytes)?;
     file.sync_all()
 }
 

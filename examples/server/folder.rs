@@ -2,12 +2,13 @@
 
 use crate::ca::{self, Ca, Result, Scep};
 use crate::files;
-use scep::crypto::Rng;
 use scep::crypto::rustcrypto::{KeyType, SoftwareKey, certificates_from_pem, certificates_to_pem};
+use scep::crypto::{DecryptJob, KeyError, Random, Rng, SignJob, Signature, Unwrapped};
 use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::Identity;
-use scep::wire::Certificate;
+use scep::wire::{Certificate, Name};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Who speaks SCEP for the CA (RFC 8894 section 2.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -43,53 +44,81 @@ impl Ra {
 /// A certificate and its key.
 struct Pair {
     certificate: CertificateDer<'static>,
-    key: SoftwareKey,
+    key: Arc<SoftwareKey>,
 }
 
 /// Everything with a private key.
 pub(crate) struct Keys {
     /// Issues certificates.
     pub(crate) ca: Ca,
+    /// Will issue certificates when the CA's time is over. It speaks SCEP itself.
+    pub(crate) next: Option<Ca>,
     /// What the responder shows to clients.
     pub(crate) identity: Identity,
-    /// Of the CA, and of its RA if it has one.
+    /// The certificate of the identity that signs.
+    pub(crate) signs: CertificateDer<'static>,
+    /// Of the CA, of its RA if it has one, of the next CA.
     certificates: Vec<CertificateDer<'static>>,
-    signing: SoftwareKey,
-    /// `None` when it is the signing key.
-    decryption: Option<SoftwareKey>,
+    /// Those that speak SCEP.
+    keys: Vec<Arc<SoftwareKey>>,
 }
 
 impl Keys {
     /// Reads keys and certificates from `folder`, and makes them at the first start there.
-    pub(crate) fn open(folder: &Path, ra: Ra, bits: usize, now: UnixTime, rng: &mut Rng<'_>) -> Result<Self> {
+    pub(crate) fn open(folder: &Path, layout: Layout, now: UnixTime, rng: &mut Rng<'_>) -> Result<Self> {
+        let Layout { ra, bits, ca_key, next_ca } = layout;
         check(folder, ra)?;
+        let rsa = KeyType::Rsa(bits);
+        let ca_key = match ca_key {
+            CaKey::Rsa => rsa,
+            // it opens no requests
+            CaKey::P256 | CaKey::P384 if ra == Ra::None => {
+                return Err("--ca-key: a CA without an RA needs an RSA key".into());
+            }
+            CaKey::P256 => KeyType::EcP256,
+            CaKey::P384 => KeyType::EcP384,
+        };
         let scep = if ra == Ra::None { Scep::Both } else { Scep::Nothing };
-        let own = pair(folder, "ca", bits, rng, |key, rng| {
+        let own = pair(folder, "ca", ca_key, rng, |key, rng| {
             ca::self_signed(key, "CN=SCEP example CA", scep, now, rng)
         })?;
-        let ca = Ca::new(own.certificate.clone(), &own.key)?;
+        let ca = Ca::new(own.certificate.clone(), Arc::clone(&own.key))?;
         let mut certificates = vec![own.certificate.clone()];
+        let next = match next_ca {
+            true => Some(pair(folder, "ca-next", rsa, rng, |key, rng| {
+                ca::self_signed(key, "CN=SCEP example CA 2", Scep::Both, now, rng)
+            })?),
+            false => None,
+        };
         let mut helper = |file, name, scep| {
-            let helper = pair(folder, file, bits, rng, |key, rng| {
+            let helper = pair(folder, file, rsa, rng, |key, rng| {
                 ca.issue_ra(name, key.public_key_der(), scep, now, rng)
             })?;
             certificates.push(helper.certificate.clone());
             Result::Ok(helper)
         };
-        let (identity, signing, decryption) = match ra {
-            Ra::None => (Identity::new(own.certificate), own.key, None),
+        let (signs, identity, mut keys) = match ra {
+            Ra::None => (own.certificate.clone(), Identity::new(own.certificate), vec![own.key]),
             Ra::One => {
                 let ra = helper("ra", "CN=SCEP example RA", Scep::Both)?;
-                (Identity::new(ra.certificate), ra.key, None)
+                (ra.certificate.clone(), Identity::new(ra.certificate), vec![ra.key])
             }
             Ra::Two => {
                 let signs = helper("ra-sign", "CN=SCEP example RA signing", Scep::Signs)?;
                 let decrypts = helper("ra-encrypt", "CN=SCEP example RA encryption", Scep::Decrypts)?;
-                let identity = Identity::separate(signs.certificate, decrypts.certificate);
-                (identity, signs.key, Some(decrypts.key))
+                let identity = Identity::separate(signs.certificate.clone(), decrypts.certificate);
+                (signs.certificate, identity, vec![signs.key, decrypts.key])
             }
         };
-        Ok(Self { ca, identity, certificates, signing, decryption })
+        let next = match next {
+            Some(next) => {
+                certificates.push(next.certificate.clone());
+                keys.push(Arc::clone(&next.key));
+                Some(Ca::new(next.certificate, next.key)?)
+            }
+            None => None,
+        };
+        Ok(Self { ca, next, identity, signs, certificates, keys })
     }
 
     /// The certificates of the CA and of its RA.
@@ -97,15 +126,62 @@ impl Keys {
         &self.certificates
     }
 
-    /// The key that signs replies.
-    pub(crate) fn signing(&self) -> &SoftwareKey {
-        &self.signing
+    /// Signs a reply with the key that it wants.
+    pub(crate) fn sign(&self, job: &SignJob, rng: &mut Rng<'_>) -> std::result::Result<Signature, KeyError> {
+        self.key(job.public_key()).ok_or(KeyError::Unsupported)?.sign(job, rng)
     }
 
-    /// The key that opens requests.
-    pub(crate) fn decryption(&self) -> &SoftwareKey {
-        self.decryption.as_ref().unwrap_or(&self.signing)
+    /// Opens a request with the key that it is for.
+    pub(crate) fn decrypt(
+        &self,
+        job: &DecryptJob,
+        rng: &mut Rng<'_>,
+    ) -> std::result::Result<Unwrapped, KeyError> {
+        let recipient = Certificate::parse(job.recipient().certificate()).map_err(|_| KeyError::Invalid)?;
+        self.key(recipient.public_key().as_der()).ok_or(KeyError::Unsupported)?.decrypt(job, rng)
     }
+
+    fn key(&self, public_key: &[u8]) -> Option<&SoftwareKey> {
+        self.keys.iter().find(|key| key.public_key_der() == public_key).map(AsRef::as_ref)
+    }
+
+    /// Who issues what was asked of the owner of `recipient`: the next CA only what was encrypted for it (RFC 8894
+    /// section 5.1).
+    pub(crate) fn issuer_for(&self, recipient: &CertificateDer<'_>) -> &Ca {
+        self.next.as_ref().filter(|next| next.certificate() == recipient).unwrap_or(&self.ca)
+    }
+
+    /// The CA of this name, DER.
+    pub(crate) fn issuer_named(&self, name: Name<'_>) -> Option<&Ca> {
+        [Some(&self.ca), self.next.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|ca| Certificate::parse(ca.certificate()).is_ok_and(|own| own.subject().matches(&name)))
+    }
+}
+
+/// What kind of key issues certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum CaKey {
+    /// RSA.
+    Rsa,
+    /// ECDSA on P-256.
+    P256,
+    /// ECDSA on P-384.
+    P384,
+}
+
+/// What is in the folder, or comes there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    /// Who speaks SCEP.
+    pub(crate) ra: Ra,
+    /// Modulus of new RSA keys.
+    pub(crate) bits: usize,
+    /// The key of a new CA.
+    pub(crate) ca_key: CaKey,
+    /// Whether there is a CA that comes after this one.
+    pub(crate) next_ca: bool,
 }
 
 /// The database in `folder`. It is made last, so it shows that a first start came to its end.
@@ -141,6 +217,18 @@ fn check(folder: &Path, ra: Ra) -> Result<()> {
     }
 }
 
+/// The CAs that are in `folder` already, each with the name of its revocation list.
+pub(crate) fn issuers(folder: &Path) -> Result<Vec<(&'static str, Ca)>> {
+    let mut found = Vec::new();
+    for (name, list) in [("ca", "ca.crl"), ("ca-next", "ca-next.crl")] {
+        if files_of(folder, name).iter().all(|path| path.exists()) {
+            let made = pair(folder, name, KeyType::EcP256, &mut Random::system(), |_, _| Err("lost".into()))?;
+            found.push((list, Ca::new(made.certificate, made.key)?));
+        }
+    }
+    Ok(found)
+}
+
 /// Key and certificate.
 fn files_of(folder: &Path, name: &str) -> [PathBuf; 2] {
     [folder.join(format!("{name}.key.pem")), folder.join(format!("{name}.pem"))]
@@ -150,9 +238,9 @@ fn files_of(folder: &Path, name: &str) -> [PathBuf; 2] {
 fn pair(
     folder: &Path,
     name: &str,
-    bits: usize,
+    key_type: KeyType,
     rng: &mut Rng<'_>,
-    certify: impl FnOnce(&SoftwareKey, &mut Rng<'_>) -> Result<CertificateDer<'static>>,
+    certify: impl FnOnce(&Arc<SoftwareKey>, &mut Rng<'_>) -> Result<CertificateDer<'static>>,
 ) -> Result<Pair> {
     let [key_path, path] = files_of(folder, name);
     let stored = files::read(&path)?;
@@ -162,11 +250,12 @@ fn pair(
         }
         None if stored.is_some() => return Err(format!("{} has lost its key", path.display()).into()),
         None => {
-            let key = SoftwareKey::generate(KeyType::Rsa(bits), rng)?;
+            let key = SoftwareKey::generate(key_type, rng)?;
             files::create_secret(&key_path, &key.to_pem())?;
             key
         }
     };
+    let key = Arc::new(key);
     let certificate = match stored {
         Some(text) => {
             let found = certificates_from_pem(&text).map(Vec::into_iter);

@@ -35,6 +35,9 @@ pub(crate) fn line(outcome: &Outcome, took: Duration, legacy: bool, danger_des: 
             "  WARNING: read single DES (--danger-des); whoever recorded this request can find its challenge",
         );
     }
+    if events.contains(&Event::OtherSigner) {
+        line.push_str("  WARNING: signed with another key than the one to be certified (--legacy)");
+    }
     if let Some(cause) = cause {
         let _ = write!(line, "  cause: {cause}{}", advice(*cause, legacy, danger_des));
     }

@@ -4,20 +4,26 @@
 //! cargo run --release --example server -- --listen 127.0.0.1:8080 --dir ca --challenge secret123
 //! ```
 
+mod admin;
 mod ca;
 mod certificate;
+mod crl;
 mod driver;
 mod endpoint;
 mod files;
 mod folder;
+mod held;
 mod http;
+mod key;
 mod log;
 mod names;
+mod register;
 mod store;
 
+use admin::Command;
 use clap::Parser;
 use endpoint::{Endpoint, Options, report};
-use folder::Ra;
+use folder::{CaKey, Layout, Ra};
 use scep::crypto::ChallengePassword;
 use scep::crypto::rustcrypto::PROVIDER;
 use scep::pki_types::UnixTime;
@@ -36,6 +42,15 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 /// The challenge password is one secret for everybody: whoever knows it gets a certificate for any name, any number
 /// of times. Do not use it where that matters.
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Option<Args>,
+}
+
+#[derive(clap::Args)]
 struct Args {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -47,16 +62,28 @@ struct Args {
     /// list.
     #[arg(long, value_name = "PASSWORD")]
     challenge: String,
-    /// Hold requests whose common name begins like this (PENDING), and grant them at the third poll.
+    /// Hold requests whose common name begins like this (PENDING); `list`, `approve` and `deny` decide about them.
     #[arg(long, value_name = "CN_PREFIX")]
     hold: Option<String>,
+    /// Grant a held request that nobody has decided about when it is asked about for this time; 0 for never.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    hold_polls: u32,
+    /// Renew certificates without a challenge password only when they end within so many days; without this at any time.
+    #[arg(long, value_name = "DAYS")]
+    renew_window: Option<u32>,
+    /// Make the CA that comes after this one, and serve its certificate (GetNextCACert).
+    #[arg(long)]
+    next_ca: bool,
     /// Who speaks SCEP for the CA: itself, an RA with one certificate, or an RA with two.
     #[arg(long, value_enum, default_value_t = Ra::None)]
     ra: Ra,
     /// Size of RSA keys that are made now, bits: 2048 to 8192, a multiple of 8.
     #[arg(long, value_name = "N", default_value_t = 2048, value_parser = key_bits)]
     key_bits: usize,
-    /// Accept SHA-1 and 3DES, and answer in kind.
+    /// What a CA signs certificates with that is made now; other kinds than RSA need an RA.
+    #[arg(long, value_enum, default_value_t = CaKey::Rsa)]
+    ca_key: CaKey,
+    /// Accept SHA-1 and 3DES, and answer in kind; accept clients that sign with another key than the one to be certified.
     #[arg(long)]
     legacy: bool,
     /// Read requests encrypted with single DES, which RFC 8894 forbids: whoever records one can find its challenge
@@ -66,7 +93,12 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match run(Args::parse()) {
+    let ended = match Cli::parse() {
+        Cli { command: Some(command), .. } => admin::run(command),
+        Cli { serve: Some(args), .. } => run(args),
+        Cli { .. } => Err("nothing to do: see --help".into()),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::complain(format_args!("error: {error}"));
@@ -76,11 +108,27 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> ca::Result<()> {
-    let Args { listen, dir, challenge, hold, ra, key_bits, legacy, danger_des } = args;
+    let Args {
+        listen,
+        dir,
+        challenge,
+        hold,
+        hold_polls,
+        renew_window,
+        next_ca,
+        ra,
+        key_bits,
+        ca_key,
+        legacy,
+        danger_des,
+    } = args;
     // without clap, which would show the password in its message
     let challenge =
         ChallengePassword::new(challenge).map_err(|_| "--challenge: wants 1 to 8192 bytes, and no NUL")?;
-    let options = Options { folder: dir.clone(), challenge, hold, ra, key_bits, legacy, danger_des };
+    let layout = Layout { ra, bits: key_bits, ca_key, next_ca };
+    let renew_window = renew_window.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
+    let folder = dir.clone();
+    let options = Options { folder, challenge, hold, hold_polls, renew_window, layout, legacy, danger_des };
     let runtime = tokio::runtime::Runtime::new()?;
     // before the CA is made, for nothing, if the port is taken
     let listener =

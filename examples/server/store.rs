@@ -3,7 +3,7 @@
 //! The shape is that of any SQL database: three columns say which transaction, `revision` is what compare-and-set
 //! compares, `expires` is for purging, and `record` holds the bytes that the library gives and takes.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction as Sql, TransactionBehavior, params};
 use scep::pki_types::UnixTime;
 use scep::server::{Recorded, State, Store, Transaction, TransactionKey, Transition};
 use scep::wire::Certificate;
@@ -18,8 +18,11 @@ use std::{fmt, io};
 const MAX_PENDING: u32 = 10_000;
 const MAX_PENDING_OF_SIGNER: u32 = 4;
 
-/// Two columns are of this program alone: `polls` says how often the owner of a held request asked again, `pending`
-/// whether it is one.
+/// Of another version, a database is not touched.
+const VERSION: i32 = 2;
+
+/// Some columns are of this program alone: `polls` says how often the owner of a held request asked again, `pending`
+/// whether it is one, `decision` what the operator said about it, `revoked` when a certificate was.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS transactions (
         endpoint        TEXT    NOT NULL,
@@ -29,6 +32,7 @@ const SCHEMA: &str = "
         expires         INTEGER NOT NULL,
         polls           INTEGER NOT NULL DEFAULT 0,
         pending         INTEGER NOT NULL,
+        decision        INTEGER,
         record          BLOB    NOT NULL,
         PRIMARY KEY (endpoint, transaction_id, signer)
     );
@@ -39,11 +43,21 @@ const SCHEMA: &str = "
         transaction_id  BLOB    NOT NULL,
         signer          BLOB    NOT NULL,
         revision        INTEGER NOT NULL,
-        serial          BLOB,
+        issuer          BLOB    NOT NULL,
+        serial          BLOB    NOT NULL,
+        revoked         INTEGER,
         certificate     BLOB    NOT NULL,
         PRIMARY KEY (endpoint, transaction_id, signer, revision)
     );
-    CREATE INDEX IF NOT EXISTS certificates_serial ON certificates (serial);";
+    CREATE INDEX IF NOT EXISTS certificates_serial ON certificates (serial);
+    CREATE INDEX IF NOT EXISTS certificates_revoked ON certificates (issuer) WHERE revoked IS NOT NULL;
+    CREATE TABLE IF NOT EXISTS crls (
+        issuer          BLOB    NOT NULL,
+        number          INTEGER NOT NULL,
+        this_update     INTEGER NOT NULL,
+        crl             BLOB    NOT NULL,
+        PRIMARY KEY (issuer, number)
+    );";
 
 const SELECT: &str =
     "SELECT record FROM transactions WHERE endpoint = ?1 AND transaction_id = ?2 AND signer = ?3";
@@ -57,10 +71,8 @@ const UPDATE: &str = "UPDATE transactions
 const COUNT_PENDING: &str = "SELECT count(*) FILTER (WHERE signer = ?1), count(*) FROM transactions
     WHERE pending AND expires > ?2";
 const INSERT_CERTIFICATE: &str =
-    "INSERT INTO certificates (endpoint, transaction_id, signer, revision, serial, certificate)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-const COUNT_POLL: &str = "UPDATE transactions SET polls = polls + 1
-    WHERE endpoint = ?1 AND transaction_id = ?2 AND signer = ?3 RETURNING polls";
+    "INSERT INTO certificates (endpoint, transaction_id, signer, revision, issuer, serial, certificate)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const PURGE: &str = "DELETE FROM transactions WHERE expires <= ?1";
 
 /// A store in one SQLite file. Several processes may have it open.
@@ -75,6 +87,8 @@ pub(crate) enum StoreError {
     Sqlite(rusqlite::Error),
     /// A record that the library cannot read.
     Damaged(scep::Error),
+    /// A database that another version of this program made.
+    Version(i32),
     /// No room for one more pending transaction; known ones go on (T49).
     Full,
 }
@@ -85,6 +99,9 @@ impl fmt::Display for StoreError {
             Self::File(error) => error.fmt(f),
             Self::Sqlite(error) => write!(f, "SQLite: {error}"),
             Self::Damaged(error) => write!(f, "transaction store: {error}"),
+            Self::Version(found) => {
+                write!(f, "made by another version of this program ({found}, not {VERSION})")
+            }
             Self::Full => {
                 f.write_str("transaction store: too many pending transactions, of all or of one key")
             }
@@ -109,14 +126,16 @@ impl SqliteStore {
         // with FULL, a commit is on the disk when it returns: a certificate that went out is never forgotten
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.execute_batch(SCHEMA)?;
+        let sql = Sql::new_unchecked(&connection, TransactionBehavior::Immediate)?;
+        let version = sql.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let tables: u32 = sql.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        if tables > 0 && version != VERSION {
+            return Err(StoreError::Version(version));
+        }
+        sql.execute_batch(SCHEMA)?;
+        sql.pragma_update(None, "user_version", VERSION)?;
+        sql.commit()?;
         Ok(Self(Mutex::new(connection)))
-    }
-
-    /// Notes that a held request was asked about, and says how often that happened.
-    pub(crate) fn count_poll(&self, key: &TransactionKey) -> Result<u32, StoreError> {
-        let (endpoint, id, signer) = columns(key);
-        Ok(self.lock().query_row(COUNT_POLL, params![endpoint, id, signer], |row| row.get(0))?)
     }
 
     /// Forgets transactions that have expired, never certificates. Says how many.
@@ -124,7 +143,7 @@ impl SqliteStore {
         Ok(self.lock().execute(PURGE, [seconds(now)])?)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
         // a panic elsewhere rolled its transaction back, so the connection is sound
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -167,8 +186,14 @@ impl Store for SqliteStore {
         if let State::Issued(chain) = to.state()
             && let Some(leaf) = chain.first()
         {
-            let serial = Certificate::parse(leaf).ok().map(|leaf| leaf.serial());
-            sql.execute(INSERT_CERTIFICATE, params![endpoint, id, signer, revision, serial, leaf.as_ref()])?;
+            // what cannot be read can neither be found nor revoked
+            let read = Certificate::parse(leaf).ok();
+            let (issuer, serial) =
+                read.map(|leaf| (leaf.issuer().as_der(), leaf.serial())).unwrap_or_default();
+            sql.execute(
+                INSERT_CERTIFICATE,
+                params![endpoint, id, signer, revision, issuer, serial, leaf.as_ref()],
+            )?;
         }
         sql.commit()?;
         Ok(Recorded::Stored)
@@ -203,11 +228,11 @@ fn select(connection: &Connection, key: &TransactionKey) -> Result<Option<Transa
     record.map(|record| Transaction::from_bytes(&record).map_err(StoreError::Damaged)).transpose()
 }
 
-fn columns(key: &TransactionKey) -> (&str, &[u8], &[u8]) {
+pub(crate) fn columns(key: &TransactionKey) -> (&str, &[u8], &[u8]) {
     (key.endpoint(), key.transaction_id().as_bytes(), key.signer())
 }
 
-fn seconds(time: UnixTime) -> i64 {
+pub(crate) fn seconds(time: UnixTime) -> i64 {
     number(time.as_secs())
 }
 
