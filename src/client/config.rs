@@ -1,6 +1,9 @@
 //! What a client uses and how patient it is.
 
-use crate::crypto::Provider;
+use super::compat::Compat;
+use crate::crypto::{KeyTransport, Provider};
+use crate::error::{Error, PeerMisbehaved};
+use crate::wire::capabilities::{Capabilities, Capability};
 use crate::wire::limits::Limits;
 use alloc::string::String;
 use core::time::Duration;
@@ -12,28 +15,12 @@ pub struct ClientConfig {
     pub(super) limits: Limits,
     pub(super) compat: Compat,
     pub(super) require_ra_purpose: bool,
+    pub(super) require_scep_standard: bool,
+    pub(super) key_transport: KeyTransport,
     pub(super) ca_identifier: Option<String>,
     pub(super) poll_interval: Duration,
     pub(super) poll_interval_max: Duration,
     pub(super) polls_max: u32,
-}
-
-/// Deviations of real servers from RFC 8894 that a client can live with at a price. All are off.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Compat {
-    /// Reads replies encrypted with single DES, if the provider can. micromdm's `scepserver` and older smallstep
-    /// servers answer every request so. What they encrypt is a public certificate, so reading it gives nothing away;
-    /// RFC 8894 section 2.9 forbids it all the same.
-    pub des_cbc_reply: bool,
-    /// Encrypts requests for a CA or RA certificate whose keyUsage lacks keyEncipherment, when there is no other.
-    /// The CA that micromdm's `scepserver ca -init` makes is one. RFC 5652 section 6.2.1 forbids it.
-    pub recipient_without_key_encipherment: bool,
-}
-
-impl Compat {
-    /// Nothing is let through.
-    pub const STRICT: Self = Self { des_cbc_reply: false, recipient_without_key_encipherment: false };
 }
 
 impl ClientConfig {
@@ -44,6 +31,8 @@ impl ClientConfig {
             limits: Limits::DEFAULT,
             compat: Compat::STRICT,
             require_ra_purpose: false,
+            require_scep_standard: false,
+            key_transport: KeyTransport::RsaPkcs1v15,
             ca_identifier: Some(String::new()),
             poll_interval: Duration::from_secs(10),
             poll_interval_max: Duration::from_secs(3600),
@@ -77,7 +66,24 @@ impl ClientConfig {
         self
     }
 
-    /// The `message` parameter of GetCACaps and GetCACert, by which some servers choose a CA. The default is an empty
+    /// Goes on only with a CA that lists SCEPStandard (RFC 8894 section 7.5): else the error is
+    /// [`PeerMisbehaved::Downgrade`], and nothing but GetCACaps has been sent. For fleets that know their CA. By default
+    /// a client goes on as if SCEPStandard were there, so that stripping it from the list gains nothing.
+    #[must_use]
+    pub fn require_scep_standard(mut self, on: bool) -> Self {
+        self.require_scep_standard = on;
+        self
+    }
+
+    /// How content keys are encrypted for the CA (RFC 5652 section 6.2.1). The default is RSAES-PKCS1-v1_5, which every
+    /// peer knows; the capabilities have no word for others. The provider has to list it.
+    #[must_use]
+    pub fn key_transport(mut self, transport: KeyTransport) -> Self {
+        self.key_transport = transport;
+        self
+    }
+
+    /// The `message` parameter of GetCACaps, GetCACert and GetNextCACert, by which some servers choose a CA. The default is an empty
     /// one, since NDES wants to see the parameter; `None` leaves it out.
     #[must_use]
     pub fn ca_identifier(mut self, identifier: Option<String>) -> Self {
@@ -98,5 +104,11 @@ impl ClientConfig {
     pub fn polls_max(mut self, polls: u32) -> Self {
         self.polls_max = polls;
         self
+    }
+
+    /// What [`Self::require_scep_standard`] demands.
+    pub(super) fn check_capabilities(&self, list: Capabilities) -> Result<(), Error> {
+        let lacking = self.require_scep_standard && !list.lists(Capability::ScepStandard);
+        if lacking { Err(PeerMisbehaved::Downgrade.into()) } else { Ok(()) }
     }
 }

@@ -59,6 +59,9 @@ pub(super) fn capabilities(plan: Box<Plan>, response: &HttpResponse) -> Result<S
         Err(error) => Err((error, plan)),
         Ok(list) if !enrolling => Ok(Step::Done(Done::Capabilities(list))),
         Ok(list) => {
+            if let Err(error) = plan.config.check_capabilities(list) {
+                return Err((error, plan));
+            }
             let identifier = plan.config.ca_identifier.as_deref();
             let request = transport::get(&plan.url, Operation::GetCaCert, identifier);
             Ok(Step::Transmit(Transmit { request, stage: Stage::CaCertificates(plan, list) }))

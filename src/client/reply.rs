@@ -1,50 +1,68 @@
 //! From a reply to what it means (RFC 8894 section 3.3.2).
 
-use super::enrol::Enrolment;
+use super::fetch;
 use super::poll::Wait;
 use super::step::{Decrypt, Done, Failed, Issued, Stage, Step, Transmit, UntrustedText};
+use super::transaction::{Requested, Transaction, Wanted};
 use crate::crypto::{KeyError, Provider, Rng, Unwrapped, random};
 use crate::error::{BadEnvelope, Error, FailInfo, InvalidMessage, PeerMisbehaved};
-use crate::message::{Correlation, Envelope, OpenPolicy, Opened, Unverified};
+use crate::message::{Correlation, Envelope, OpenPolicy, Opened, Unverified, Verified};
 use crate::transport::{self, HttpRequest, HttpResponse, Operation};
-use crate::wire::attributes::{MessageType, Nonce, PkiStatus, TransactionId};
+use crate::wire::attributes::{MessageType, PkiStatus};
+use crate::wire::capabilities::Capability;
 use crate::wire::certificate::Certificate;
 use crate::wire::certs_only::CertsOnly;
 use crate::wire::normalize::normalize;
+use crate::wire::public_key::SubjectPublicKeyInfo;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 /// A request that waits for its reply.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct InFlight {
-    enrolment: Enrolment,
-    message_type: MessageType,
-    expected: Correlation,
-    polls: u32,
+    pub(super) transaction: Transaction,
+    pub(super) wanted: Wanted,
+    pub(super) message_type: MessageType,
+    pub(super) expected: Correlation,
+    pub(super) polls: u32,
+}
+
+impl fmt::Debug for InFlight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InFlight({}, {:?})", self.message_type.name(), self.transaction)
+    }
 }
 
 impl InFlight {
-    pub(super) fn new(enrolment: Enrolment, message_type: MessageType, nonce: Nonce, polls: u32) -> Self {
-        let transaction_id = enrolment.transaction_id.clone();
-        Self { enrolment, message_type, expected: Correlation { transaction_id, nonce }, polls }
-    }
-
     pub(super) fn provider(&self) -> &'static Provider {
-        self.enrolment.config.provider
+        self.transaction.config.provider
     }
 
-    pub(super) fn message_type(&self) -> MessageType {
-        self.message_type
-    }
-
-    pub(super) fn transaction_id(&self) -> &TransactionId {
-        &self.expected.transaction_id
-    }
-
+    /// By POST, unless the CA lists none and [`Compat::get_pki_operation`](super::Compat::get_pki_operation) is on.
     pub(super) fn send(self, message: Vec<u8>) -> Step {
-        let request = transport::post(&self.enrolment.url, message);
+        let Transaction { config, url, ca, .. } = &self.transaction;
+        let by_get =
+            config.compat.get_pki_operation && !ca.capabilities().contains(Capability::PostPkiOperation);
+        let request = match by_get {
+            true => transport::get_pki_operation(url, &message),
+            false => transport::post(url, message),
+        };
         Step::Transmit(Transmit { request, stage: Stage::Reply(Box::new(self)) })
+    }
+
+    /// Whether the reply is to this very message.
+    fn answered_by(&self, reply: &Verified) -> Result<(), Error> {
+        match self.expected.check(reply) {
+            // a nonce that is there and wrong stays an error
+            Err(error) if error == PeerMisbehaved::RecipientNonce.into() => {
+                let missing = reply.attributes()?.recipient_nonce()?.is_none();
+                let tolerated = missing && self.transaction.config.compat.missing_recipient_nonce;
+                if tolerated { Ok(()) } else { Err(error) }
+            }
+            other => other,
+        }
     }
 }
 
@@ -53,7 +71,7 @@ pub(super) enum Verdict {
     Success(Envelope),
     Failure(FailInfo, Option<UntrustedText>),
     /// With a byte that spreads the next polls of a fleet, and the seconds that the server asks to wait.
-    Pending(u8, Option<u32>),
+    Pending(Requested, u8, Option<u32>),
 }
 
 /// Verifies a reply: signed by one of the CA's certificates, to this request, and well formed. Before that holds it
@@ -64,8 +82,7 @@ pub(super) fn read(
     now: Option<UnixTime>,
     rng: &mut Rng<'_>,
 ) -> Result<Verdict, Error> {
-    let config = &flight.enrolment.config;
-    let ca = &flight.enrolment.ca;
+    let Transaction { config, ca, signer, .. } = &flight.transaction;
     let retry_after = response.retry_after;
     transport::check_response(&response, Operation::PkiOperation, config.limits.response)?;
     let message = Unverified::parse(response.body, &config.limits)?;
@@ -74,12 +91,16 @@ pub(super) fn read(
         // R-2.2-9: it was valid when the CA was trusted, which may be long ago
         ca.check(config, &Certificate::parse(reply.signer())?, &[], now)?;
     }
-    flight.expected.check(&reply)?;
+    flight.answered_by(&reply)?;
     let attributes = reply.attributes()?;
     match attributes.pki_status()? {
         PkiStatus::Pending => {
+            // R-4.5.1-1: only a certificate that is still to be issued is worth waiting for
+            let Wanted::Issued(requested) = &flight.wanted else {
+                return Err(InvalidMessage::PkiStatus.into());
+            };
             let [jitter] = random::random_array::<1>(rng)?;
-            Ok(Verdict::Pending(jitter, retry_after))
+            Ok(Verdict::Pending(requested.clone(), jitter, retry_after))
         }
         PkiStatus::Failure => {
             // R-3.2.1.4-2: an unknown failInfo is an error, and so is none
@@ -91,7 +112,7 @@ pub(super) fn read(
         PkiStatus::Success => {
             let policy = OpenPolicy {
                 provider: config.provider,
-                recipients: &[&flight.enrolment.certificate],
+                recipients: &[signer],
                 single_des: config.compat.des_cbc_reply,
                 any_key_identifier: true,
             };
@@ -112,8 +133,8 @@ pub(super) fn proceed(
             Step::Decrypt(Decrypt(Box::new(Sealed { flight, envelope, request, now })))
         }
         Verdict::Failure(fail_info, text) => Step::Done(Done::Refused { fail_info, text }),
-        Verdict::Pending(jitter, retry_after) => {
-            Step::Wait(Wait::new(flight.enrolment, flight.polls, jitter, retry_after))
+        Verdict::Pending(requested, jitter, retry_after) => {
+            Step::Wait(Wait::new(flight.transaction, requested, flight.polls, jitter, retry_after))
         }
     }
 }
@@ -127,50 +148,61 @@ pub(super) struct Sealed {
     now: Option<UnixTime>,
 }
 
-/// Opens a SUCCESS and checks the certificate in it.
+/// Opens a SUCCESS and checks what is in it.
 pub(super) fn open(
     sealed: Sealed,
     unwrapped: Result<Unwrapped, KeyError>,
 ) -> Result<Step, Box<Failed<Transmit>>> {
     let Sealed { flight, envelope, request, now } = sealed;
     let opened = unwrapped.map_err(Error::from).and_then(|unwrapped| envelope.open(&unwrapped));
-    match opened.and_then(|opened| issued(&flight.enrolment, &opened, now)) {
-        Ok((certificate, others)) => {
-            let ca = flight.enrolment.ca;
-            Ok(Step::Done(Done::Issued(Issued { certificate, others, ca, checked_time: now.is_some() })))
-        }
+    match opened.and_then(|opened| outcome(&flight, &opened, now)) {
+        Ok(done) => Ok(Step::Done(done)),
         // the CA signed this answer, and would give it again
         Err(error @ Error::BadSignature(_)) => Err(Failed::dead(error)),
         Err(error) => Err(Failed::new(error, Transmit { request, stage: Stage::Reply(Box::new(flight)) })),
     }
 }
 
-/// The certificate for our key, wherever it stands in the reply, then the others. Subject and extensions are the
-/// CA's choice (R-3.3.2.1-6); key, issuer and dates are not.
+fn outcome(flight: &InFlight, opened: &Opened, now: Option<UnixTime>) -> Result<Done, Error> {
+    let transaction = &flight.transaction;
+    let limits = &transaction.config.limits;
+    let content = normalize(opened.content()?, limits).map_err(|_| BadEnvelope::Content)?;
+    let certs_only = CertsOnly::parse(&content, limits)?;
+    match &flight.wanted {
+        Wanted::Issued(requested) => issued(transaction, requested, &certs_only, now).map(Done::Issued),
+        Wanted::Certificate(wanted) => {
+            fetch::certificate(transaction, wanted, &certs_only).map(Done::Certificate)
+        }
+        Wanted::Crl(wanted) => fetch::crl(transaction, wanted, &certs_only, now).map(Done::Crl),
+    }
+}
+
+/// The certificate for the requested key, wherever it stands in the reply, then the others. Subject and extensions are
+/// the CA's choice (R-3.3.2.1-6); key, issuer and dates are not.
 fn issued(
-    enrolment: &Enrolment,
-    opened: &Opened,
+    transaction: &Transaction,
+    requested: &Requested,
+    certs_only: &CertsOnly<'_>,
     now: Option<UnixTime>,
-) -> Result<(CertificateDer<'static>, Vec<CertificateDer<'static>>), Error> {
-    let config = &enrolment.config;
-    let content = normalize(opened.content()?, &config.limits).map_err(|_| BadEnvelope::Content)?;
-    let certs_only = CertsOnly::parse(&content, &config.limits)?;
-    let own = Certificate::parse(&enrolment.certificate)?;
+) -> Result<Issued, Error> {
+    let Transaction { config, ca, signer, .. } = transaction;
+    let key = SubjectPublicKeyInfo::parse(&requested.public_key)?;
     let mut others: Vec<CertificateDer<'static>> =
         certs_only.certificates().iter().map(|der| CertificateDer::from(der).into_owned()).collect();
     // others for our key may be there too: our self-signed one, an earlier one (R-3.3.2.1-2)
     let mut refused = Error::from(PeerMisbehaved::NoCertificate);
     let found = others.iter().position(|der| {
         let Ok(leaf) = Certificate::parse(der) else { return false };
-        if !leaf.public_key().same_key(&own.public_key()) {
+        // a renewal for the same key is not done with the current certificate (quirk 49)
+        if der == signer || !leaf.public_key().same_key(&key) {
             return false;
         }
         let checked = match leaf.is_ca() {
             true => Err(PeerMisbehaved::CertificateAuthority.into()),
-            false => enrolment.ca.check(config, &leaf, &others, now),
+            false => ca.check(config, &leaf, &others, now),
         };
         checked.map_err(|error| refused = error).is_ok()
     });
     let certificate = others.remove(found.ok_or(refused)?);
-    Ok((certificate, others))
+    Ok(Issued { certificate, others, ca: ca.clone(), checked_time: now.is_some() })
 }

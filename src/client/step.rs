@@ -1,10 +1,13 @@
 //! The steps, and what comes out in the end.
 
+use super::ca::TrustedCa;
 use super::discover::{self, Plan};
-use super::enrol::{self, Signing};
+use super::fetch::Crl;
+use super::next_ca::{self, NextCa};
 use super::poll::Wait;
 use super::reply::{self, InFlight, Sealed};
-use super::trust::{Trust, TrustedCa};
+use super::sign::{self, Signing};
+use super::trust::Trust;
 use crate::crypto::{DecryptJob, KeyError, Rng, SignJob, Signature, Unwrapped};
 use crate::error::{Error, FailInfo, Retry};
 use crate::transport::{HttpRequest, HttpResponse, Operation};
@@ -52,9 +55,21 @@ pub enum Done {
     Ca(TrustedCa),
     /// The CA's capabilities. Nobody signed them.
     Capabilities(Capabilities),
+    /// The certificate that was asked for by issuer and serial number. It chains to the trusted CA; its dates were not
+    /// looked at, since an expired one may be asked for too.
+    Certificate(CertificateDer<'static>),
+    /// The CRL that was asked for, verified.
+    Crl(Crl),
+    /// The certificates of the CA that takes over later, signed by the present one. Nothing is replaced by them.
+    NextCa(NextCa),
 }
 
-/// An issued certificate.
+/// An issued certificate: the only outcome after which anything that a device has may go.
+///
+/// After a renewal, store the new certificate and its private key first, and only then drop the certificate before it
+/// and its key; under a CA with a [`TrustedCa::valid_from`] not before that time. Until there is an `Issued`, whatever
+/// the steps answer (an error, a refusal, PENDING), the device goes on with what it has: the library holds no key, and
+/// no call takes one away.
 #[non_exhaustive]
 #[derive(Debug)]
 pub struct Issued {
@@ -155,6 +170,7 @@ pub(super) enum Stage {
     Capabilities(Box<Plan>),
     CaCertificates(Box<Plan>, Capabilities),
     Reply(Box<InFlight>),
+    NextCa(Box<next_ca::Asked>),
 }
 
 impl Transmit {
@@ -169,22 +185,23 @@ impl Transmit {
             Stage::Capabilities(_) => Operation::GetCaCaps,
             Stage::CaCertificates(..) => Operation::GetCaCert,
             Stage::Reply(_) => Operation::PkiOperation,
+            Stage::NextCa(_) => Operation::GetNextCaCert,
         }
     }
 
     /// The messageType of the request, when it is a PKIOperation.
     pub fn message_type(&self) -> Option<MessageType> {
         match &self.stage {
-            Stage::Reply(flight) => Some(flight.message_type()),
-            Stage::Capabilities(_) | Stage::CaCertificates(..) => None,
+            Stage::Reply(flight) => Some(flight.message_type),
+            Stage::Capabilities(_) | Stage::CaCertificates(..) | Stage::NextCa(_) => None,
         }
     }
 
     /// The transactionID, when it is a PKIOperation.
     pub fn transaction_id(&self) -> Option<&crate::wire::attributes::TransactionId> {
         match &self.stage {
-            Stage::Reply(flight) => Some(flight.transaction_id()),
-            Stage::Capabilities(_) | Stage::CaCertificates(..) => None,
+            Stage::Reply(flight) => Some(&flight.transaction.id),
+            Stage::Capabilities(_) | Stage::CaCertificates(..) | Stage::NextCa(_) => None,
         }
     }
 
@@ -225,6 +242,10 @@ impl Transmit {
                 Ok(verdict) => Ok(reply::proceed(*flight, verdict, request, now)),
                 Err(error) => Err(Failed::new(error, Self { request, stage: Stage::Reply(flight) })),
             },
+            Stage::NextCa(asked) => match next_ca::read(&asked, &response, now) {
+                Ok(next) => Ok(Step::Done(Done::NextCa(next))),
+                Err(error) => Err(Failed::new(error, Self { request, stage: Stage::NextCa(asked) })),
+            },
         }
     }
 }
@@ -247,7 +268,7 @@ impl Sign {
         signature: Result<Signature, KeyError>,
         rng: &mut Rng<'_>,
     ) -> Result<Step, Box<Failed<Self>>> {
-        match enrol::signed(&self.0, signature, rng) {
+        match sign::signed(&self.0, signature, rng) {
             Ok(step) => Ok(step),
             Err(error) => Err(Failed::new(error, self)),
         }

@@ -73,7 +73,7 @@ fn any_aes_is_read() {
     accepts(&PROVIDER, Compat::STRICT, &AES_256_CBC, Digest::Sha512);
 }
 
-// R-2.9-3, T28, case 123
+// quirk 39, P13, R-2.9-3, T28, case 123
 #[test]
 fn legacy_replies_are_refused_by_default() {
     refuses(&PROVIDER, Compat::STRICT, &TRIPLE_DES_CBC, Digest::Sha256, Unsupported::ContentEncryption);
@@ -86,7 +86,7 @@ fn triple_des_and_sha1_are_read_when_the_provider_lists_them() {
     accepts(&PROVIDER_WITH_LEGACY, Compat::STRICT, &TRIPLE_DES_CBC, Digest::Sha1);
 }
 
-// R-2.9-3, case 123: it takes the provider and the switch
+// quirk 39, P13, R-2.9-3, case 123: it takes the provider and the switch
 #[test]
 fn single_des_is_read_behind_its_own_switch_only() {
     refuses(&PROVIDER_WITH_LEGACY, Compat::STRICT, &DES_CBC, Digest::Sha256, Unsupported::SingleDes);
@@ -111,7 +111,7 @@ fn at_a_ca_for_signatures_only(compat: Compat) -> Result<Step, Error> {
     trust.pinned(&certificate).map_err(|failed| failed.error)
 }
 
-// C-6.2.1-2, R-2.1.2-2
+// quirk 21, P15, C-6.2.1-2, R-2.1.2-2
 #[test]
 fn a_ca_without_key_encipherment_gets_a_request_behind_a_switch_only() {
     assert_eq!(at_a_ca_for_signatures_only(Compat::STRICT).unwrap_err(), ApiMisuse::Recipient.into());

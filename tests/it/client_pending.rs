@@ -178,7 +178,7 @@ fn an_old_pending_does_not_answer_a_new_poll() {
     issued_step(device.take(transmit, honest).unwrap());
 }
 
-// R-3.3.2.3-2, case 121: what comes with a PENDING is not looked at
+// quirk 32, R-3.3.2.3-2, case 121: what comes with a PENDING is not looked at
 #[test]
 fn a_pending_with_an_envelope_is_a_pending() {
     let mut ca = Ca::new();
@@ -193,7 +193,7 @@ fn a_pending_with_an_envelope_is_a_pending() {
     assert_eq!(device.decryptions, 0);
 }
 
-// R-3.3.2-3, case 105
+// quirk 44, P15, R-3.3.2-3, case 105
 #[test]
 fn a_reply_without_sender_nonce_is_taken() {
     let mut ca = Ca::new();
@@ -205,7 +205,7 @@ fn a_reply_without_sender_nonce_is_taken() {
     assert!(matches!(device.take(transmit, reply), Ok(Step::Wait(_))));
 }
 
-// T36: a server may ask for more patience, within the client's own bound
+// Q21, T36: a server may ask for more patience, within the client's own bound
 #[test]
 fn retry_after_of_a_pending_is_heeded_within_bounds() {
     for (asked, after) in [(1, None), (50, Some(50)), (u32::MAX, Some(60))] {

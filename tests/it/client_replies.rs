@@ -91,7 +91,7 @@ fn a_reply_to_another_transaction_is_no_answer() {
     waiting.counts_as_no_answer(reply, PeerMisbehaved::TransactionId);
 }
 
-// R-3.2.1.5-3, T32, case 116
+// quirk 44, R-3.2.1.5-3, T32, case 116
 #[test]
 fn a_reply_to_another_nonce_is_no_answer() {
     for nonce in [&[0; 16][..], &[0; 15], &[1]] {
@@ -144,7 +144,7 @@ fn ones_own_request_sent_back_is_no_answer() {
 
 // --- by somebody else --------------------------------------------------------------------------------------------
 
-// I-21, MMA-10, T31, case 115
+// Q17, I-21, MMA-10, T31, case 115
 #[test]
 fn a_reply_of_a_stranger_whose_certificate_comes_with_it_is_no_answer() {
     let waiting = Waiting::new();
@@ -418,7 +418,7 @@ fn a_reply_signed_after_the_signer_has_expired_is_no_answer() {
     }
 }
 
-// R-3.3.2.1-2, case 106
+// quirk 24, P15, R-3.3.2.1-2, case 106
 #[test]
 fn the_certificate_is_found_by_its_key_wherever_it_stands() {
     let mut waiting = Waiting::new();

@@ -32,7 +32,7 @@ fn below(change: impl FnOnce(&mut Template)) -> CertificateDer<'static> {
     template.sign(TestKey::ra().soft.public_key_der(), &TestKey::ca())
 }
 
-// R-4.2.1-3, I-20, case 108
+// quirks 20, 21, R-4.2.1-3, I-20, case 108
 #[test]
 fn requests_are_encrypted_for_the_right_certificate() {
     let root = root();
@@ -57,7 +57,7 @@ fn requests_are_encrypted_for_the_right_certificate() {
     }
 }
 
-// T29, T31: the owners of other devices must not play the RA
+// quirk 22, T29, T31: the owners of other devices must not play the RA
 #[test]
 fn only_a_certificate_for_an_ra_or_for_nothing_in_particular_is_taken_for_that_of_an_ra() {
     let root = root();
@@ -148,7 +148,7 @@ fn after_capabilities(response: HttpResponse) -> Transmit {
     device.up_to_message(step, &mut ca)
 }
 
-// R-3.5.2-7, R-7.5-2, R-3.5.2-8, R-3.5.2-10, R-7.5-1, T28, cases 98, 100, 101, 114
+// quirks 15, 17, R-3.5.2-7, R-7.5-2, R-3.5.2-8, R-3.5.2-10, R-7.5-1, T28, cases 98, 100, 101, 114
 #[test]
 fn stripped_capabilities_change_nothing() {
     for response in [

@@ -1,0 +1,274 @@
+//! The certificates of a CA that is trusted, and which of them does what (RFC 8894 sections 2.2 and 4.2.1).
+
+use super::config::ClientConfig;
+use crate::error::{ApiMisuse, Error};
+use crate::message::{PathContext, check_path, check_path_within};
+use crate::wire::capabilities::Capabilities;
+use crate::wire::certificate::Certificate;
+use crate::wire::extension::KeyUsage;
+use crate::wire::oid::Oid;
+use alloc::vec::Vec;
+use core::fmt;
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+/// The certificates of a CA that is trusted: which one anchors, which may sign replies, for which one requests are
+/// encrypted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TrustedCa {
+    anchors: Vec<CertificateDer<'static>>,
+    /// All that chain to an anchor, the anchors included.
+    chained: Vec<CertificateDer<'static>>,
+    recipient: CertificateDer<'static>,
+    issuer: CertificateDer<'static>,
+    capabilities: Capabilities,
+    /// When a CA that is not in use yet takes over.
+    valid_from: Option<UnixTime>,
+}
+
+impl TrustedCa {
+    /// `anchors` are trusted as they stand; of `others` (RA and intermediate certificates) those count that chain to
+    /// an anchor. With `now`, expired ones do not (RFC 8894 section 2.2).
+    ///
+    /// [`ApiMisuse::NoAnchor`] without a CA certificate among the anchors, [`ApiMisuse::Recipient`] when none of the
+    /// certificates can be encrypted for.
+    pub fn new(
+        config: &ClientConfig,
+        anchors: &[CertificateDer<'static>],
+        others: &[CertificateDer<'static>],
+        capabilities: Capabilities,
+        now: Option<UnixTime>,
+    ) -> Result<Self, Error> {
+        Self::build(config, anchors, others, capabilities, None, now)
+    }
+
+    /// The same for a CA that takes over later: dates are checked for the time when all its anchors are valid.
+    pub(super) fn staged(
+        config: &ClientConfig,
+        anchors: &[CertificateDer<'static>],
+        others: &[CertificateDer<'static>],
+        capabilities: Capabilities,
+        now: Option<UnixTime>,
+    ) -> Result<Self, Error> {
+        let mut valid_from = UnixTime::since_unix_epoch(core::time::Duration::ZERO);
+        for anchor in anchors {
+            valid_from = valid_from.max(Certificate::parse(anchor)?.not_before()?);
+        }
+        Self::build(config, anchors, others, capabilities, Some(valid_from), now)
+    }
+
+    fn build(
+        config: &ClientConfig,
+        anchors: &[CertificateDer<'static>],
+        others: &[CertificateDer<'static>],
+        capabilities: Capabilities,
+        valid_from: Option<UnixTime>,
+        now: Option<UnixTime>,
+    ) -> Result<Self, Error> {
+        let mut usable = !anchors.is_empty();
+        for anchor in anchors {
+            usable &= may_anchor(&Certificate::parse(anchor)?);
+        }
+        if !usable {
+            return Err(ApiMisuse::NoAnchor.into());
+        }
+        let intermediates: Vec<_> = others.iter().collect();
+        let (provider, limits, now) = (config.provider, &config.limits, no_earlier(valid_from, now));
+        let context = PathContext { provider, limits, anchors, intermediates: &intermediates, now };
+        let mut budget = config.limits.signatures.saturating_add(config.limits.certificates);
+        let mut chained: Vec<CertificateDer<'static>> = Vec::new();
+        let mut refused = None;
+        for der in anchors.iter().chain(others) {
+            let checked =
+                Certificate::parse(der).and_then(|own| check_path_within(&own, &context, &mut budget));
+            match checked {
+                Ok(()) if chained.contains(der) => {}
+                Ok(()) => chained.push(der.clone()),
+                Err(error) => refused = Some(error),
+            }
+        }
+        let parsed: Vec<Certificate<'_>> =
+            chained.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+        let is_ca = |own: &Certificate<'_>| own.is_ca() || is_one_of(own, anchors);
+        let recipient = recipient(&parsed, is_ca, config);
+        let recipient = recipient.ok_or(refused.unwrap_or(ApiMisuse::Recipient.into()))?;
+        let issuer = issuer(&parsed, is_ca, &recipient).ok_or(ApiMisuse::NoAnchor)?;
+        let [recipient, issuer] =
+            [recipient.as_der(), issuer.as_der()].map(|der| CertificateDer::from(der).into_owned());
+        let anchors = anchors.iter().filter(|anchor| chained.contains(anchor)).cloned().collect();
+        Ok(Self { anchors, chained, recipient, issuer, capabilities, valid_from })
+    }
+
+    /// The same CA, with requests encrypted for this one of [`Self::certificates`]: for a CA whose certificates do not
+    /// tell which one to take, when its operator does (RFC 8894 section 4.2.1). Whoever has its key reads challenge
+    /// passwords; it says nothing about who may sign replies.
+    ///
+    /// [`ApiMisuse::Recipient`] when it is none of them, or has no RSA key.
+    pub fn with_recipient(mut self, certificate: &CertificateDer<'_>) -> Result<Self, Error> {
+        let parsed: Vec<Certificate<'_>> =
+            self.chained.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+        let chosen = parsed.iter().find(|own| own.as_der() == certificate.as_ref());
+        let chosen = chosen.filter(|own| own.public_key().rsa().is_ok()).ok_or(ApiMisuse::Recipient)?;
+        let is_ca = |own: &Certificate<'_>| own.is_ca() || is_one_of(own, &self.anchors);
+        let issuer = issuer(&parsed, is_ca, chosen).ok_or(ApiMisuse::NoAnchor)?;
+        let [recipient, issuer] =
+            [chosen.as_der(), issuer.as_der()].map(|der| CertificateDer::from(der).into_owned());
+        (self.recipient, self.issuer) = (recipient, issuer);
+        Ok(self)
+    }
+
+    /// The certificates trusted as they stand.
+    pub fn anchors(&self) -> &[CertificateDer<'static>] {
+        &self.anchors
+    }
+
+    /// All certificates that chain to an anchor, the anchors first.
+    pub fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.chained
+    }
+
+    /// The certificate that requests are encrypted for.
+    pub fn recipient(&self) -> &CertificateDer<'static> {
+        &self.recipient
+    }
+
+    /// The issuing CA's certificate, as far as it can be told.
+    pub fn issuer(&self) -> &CertificateDer<'static> {
+        &self.issuer
+    }
+
+    /// What GetCACaps said. Nobody signed it.
+    pub fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    /// When a CA that [`NextCa::into_trusted`](super::NextCa::into_trusted) gave takes over: the latest notBefore of its
+    /// anchors. What it issues is to be used from then on, and the present certificate until then. `None` for a CA that
+    /// is in use.
+    pub fn valid_from(&self) -> Option<UnixTime> {
+        self.valid_from
+    }
+
+    /// The certificates that may sign replies: the CA's own, and those of RAs for digital signatures (T31).
+    pub(super) fn signers<'a>(
+        &'a self,
+        config: &ClientConfig,
+    ) -> impl Iterator<Item = &'a CertificateDer<'static>> + use<'a> {
+        self.signing(config.require_ra_purpose)
+    }
+
+    /// The certificates that may sign for the next CA: the CA's own, and those of RAs that say that they are. A device
+    /// whose certificate says nothing may pose as an RA for replies; that must not be enough to choose a CA (T35).
+    pub(super) fn heralds(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.signing(true)
+    }
+
+    fn signing(&self, require_purpose: bool) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.chained.iter().filter(move |der| {
+            Certificate::parse(der).is_ok_and(|own| {
+                let usage = own.key_usage().is_none_or(|usage| usage.contains(KeyUsage::DIGITAL_SIGNATURE));
+                let is_ra = || usage && may_be_ra(&own, require_purpose);
+                own.is_ca() || is_one_of(&own, &self.anchors) || is_ra()
+            })
+        })
+    }
+
+    /// The CA certificates.
+    pub(super) fn authorities(&self) -> impl Iterator<Item = Certificate<'_>> {
+        let parsed = self.chained.iter().filter_map(|der| Certificate::parse(der).ok());
+        parsed.filter(|own| own.is_ca() || is_one_of(own, &self.anchors))
+    }
+
+    /// Checks that `leaf` chains to an anchor. Under a CA that takes over later, the dates are those of that time.
+    pub(super) fn check(
+        &self,
+        config: &ClientConfig,
+        leaf: &Certificate<'_>,
+        extra: &[CertificateDer<'static>],
+        now: Option<UnixTime>,
+    ) -> Result<(), Error> {
+        let intermediates: Vec<_> = self.chained.iter().chain(extra).collect();
+        let (provider, limits, now) = (config.provider, &config.limits, no_earlier(self.valid_from, now));
+        let context =
+            PathContext { provider, limits, anchors: &self.anchors, intermediates: &intermediates, now };
+        check_path(leaf, &context)
+    }
+}
+
+impl fmt::Debug for TrustedCa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Certificate::parse(&self.issuer) {
+            Ok(issuer) => write!(f, "TrustedCa({})", issuer.subject()),
+            Err(_) => f.write_str("TrustedCa(..)"),
+        }
+    }
+}
+
+/// `now`, or later: when a staged CA is valid.
+fn no_earlier(valid_from: Option<UnixTime>, now: Option<UnixTime>) -> Option<UnixTime> {
+    now.map(|now| valid_from.map_or(now, |from| now.max(from)))
+}
+
+/// A CA certificate, or a self-issued one of old that does not say.
+pub(super) fn may_anchor(certificate: &Certificate<'_>) -> bool {
+    certificate.is_ca() || certificate.is_self_issued()
+}
+
+fn is_one_of(certificate: &Certificate<'_>, list: &[CertificateDer<'static>]) -> bool {
+    list.iter().any(|der| der.as_ref() == certificate.as_der())
+}
+
+/// Whether an end entity's certificate may be that of an RA. Devices have certificates of the same CA, and their
+/// owners must not play the RA (T29, T31): so one that says what it is for has to say that it is for an RA.
+fn may_be_ra(certificate: &Certificate<'_>, require_purpose: bool) -> bool {
+    const PURPOSES: [Oid<'_>; 3] = [Oid::CMC_RA, Oid::CMC_CA, Oid::ENROLLMENT_AGENT];
+    match certificate.extended_key_usage() {
+        Some(purposes) => purposes.iter().any(|purpose| PURPOSES.contains(purpose)),
+        None => !require_purpose,
+    }
+}
+
+/// Whether `issuer` is named as issuer by another of `all`; by a CA only, if `of_ca`.
+fn issues_any(issuer: &Certificate<'_>, all: &[Certificate<'_>], of_ca: bool) -> bool {
+    all.iter().any(|other| {
+        other.as_der() != issuer.as_der()
+            && (!of_ca || other.is_ca())
+            && other.issuer().matches(&issuer.subject())
+    })
+}
+
+/// The certificate to encrypt for: one whose keyUsage says keyEncipherment, or that has no keyUsage; an end entity
+/// before a CA, and the CA at the bottom of a chain before those above it. Encrypting for the wrong one is the most
+/// frequent fault of SCEP clients.
+fn recipient<'a>(
+    all: &[Certificate<'a>],
+    is_ca: impl Fn(&Certificate<'a>) -> bool,
+    config: &ClientConfig,
+) -> Option<Certificate<'a>> {
+    let rank = |own: &Certificate<'a>| {
+        let usage = match own.key_usage() {
+            Some(usage) if usage.contains(KeyUsage::KEY_ENCIPHERMENT) => 0,
+            None => 1,
+            Some(_) if config.compat.recipient_without_key_encipherment => 2,
+            Some(_) => return None,
+        };
+        own.public_key().rsa().and_then(|key| key.check(&config.limits)).ok()?;
+        if !is_ca(own) && !may_be_ra(own, config.require_ra_purpose) {
+            return None;
+        }
+        // usage 2 comes last of all; otherwise the place in the hierarchy counts first
+        Some((usage == 2, is_ca(own), issues_any(own, all, false), usage))
+    };
+    let ranked = all.iter().filter_map(|own| rank(own).map(|rank| (rank, *own)));
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, own)| own)
+}
+
+/// The CA above the recipient, or else the one at the bottom.
+fn issuer<'a>(
+    all: &[Certificate<'a>],
+    is_ca: impl Fn(&Certificate<'a>) -> bool,
+    recipient: &Certificate<'a>,
+) -> Option<Certificate<'a>> {
+    let named = |own: &Certificate<'a>| !is_ca(recipient) && recipient.issuer().matches(&own.subject());
+    let authorities = all.iter().filter(|own| is_ca(own));
+    authorities.min_by_key(|own| (!named(own), issues_any(own, all, true))).copied()
+}

@@ -1,0 +1,218 @@
+//! From a request to its first message: certification request, certificate to sign under, pkiMessage (RFC 8894 sections
+//! 2.3 and 3.3.1).
+
+use super::ca::TrustedCa;
+use super::config::ClientConfig;
+use super::enrol::{Draft, NewEnrolment};
+use super::reply::InFlight;
+use super::step::{Sign, Step};
+use super::transaction::{Algorithms, Requested, Transaction, Wanted};
+use crate::crypto::{ChallengePassword, KeyError, Purpose, Rng, SignJob, Signature};
+use crate::error::{ApiMisuse, Error};
+use crate::message;
+use crate::transport::ScepUrl;
+use crate::wire::algorithm::Digest;
+use crate::wire::attributes::{MessageType, TransactionId};
+use crate::wire::certificate::{self, TbsCertificateDraft};
+use crate::wire::extension::{Extensions, KeyUsage};
+use crate::wire::name::Name;
+use crate::wire::pkcs10::CertificationRequestInfoDraft;
+use crate::wire::public_key::SubjectPublicKeyInfo;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+use rustls_pki_types::{CertificateDer, UnixTime};
+use zeroize::Zeroizing;
+
+/// What a signature is wanted for, and what happens then.
+pub(super) enum Signing {
+    Csr { setup: Arc<Setup>, job: SignJob },
+    Certificate { setup: Arc<Setup>, csr: Arc<Zeroizing<Vec<u8>>>, job: SignJob },
+    Message { flight: Box<InFlight>, draft: message::Draft },
+}
+
+impl Signing {
+    pub(super) fn job(&self) -> &SignJob {
+        match self {
+            Self::Csr { job, .. } | Self::Certificate { job, .. } => job,
+            Self::Message { draft, .. } => draft.job(),
+        }
+    }
+}
+
+impl fmt::Debug for Signing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.job().purpose())
+    }
+}
+
+/// A request on its way to its first message.
+pub(super) struct Setup {
+    config: Arc<ClientConfig>,
+    url: ScepUrl,
+    ca: TrustedCa,
+    transaction_id: TransactionId,
+    requested: Requested,
+    digest: Digest,
+    signer: Signer,
+}
+
+/// What the message is signed under.
+enum Signer {
+    /// A self-signed certificate for this key, which is still to be made (R-2.3-1).
+    New { public_key: Vec<u8>, serial: [u8; 16], now: Option<UnixTime> },
+    /// A certificate that the device has (R-2.3-5).
+    Present {
+        certificate: CertificateDer<'static>,
+        chain: Vec<CertificateDer<'static>>,
+        message_type: MessageType,
+    },
+}
+
+/// The CA is trusted: asks for the first signature.
+pub(super) fn begin(
+    config: Arc<ClientConfig>,
+    url: ScepUrl,
+    ca: TrustedCa,
+    draft: Draft,
+    now: Option<UnixTime>,
+) -> Result<Step, Error> {
+    config.check_capabilities(ca.capabilities())?;
+    let Draft { request, current, transaction_id, serial } = draft;
+    let NewEnrolment { subject, public_key, reply_key, challenge, extensions } = request;
+    let Algorithms { digest, .. } = Algorithms::choose(&config, ca.capabilities())?;
+    let key = SubjectPublicKeyInfo::parse(&public_key)?;
+    key.check(&config.limits).map_err(|_| ApiMisuse::PublicKey)?;
+    let signer = match current {
+        Some(current) => match current.message_type(&config.limits, ca.capabilities(), now)? {
+            Some(message_type) => {
+                let (certificate, chain) = current.into_certificates();
+                Some(Signer::Present { certificate, chain, message_type })
+            }
+            None => None,
+        },
+        None => None,
+    };
+    let signer = match signer {
+        Some(signer) => signer,
+        None => {
+            let public_key = reply_key.unwrap_or_else(|| public_key.clone());
+            check_reply_key(&public_key, &config)?;
+            Signer::New { public_key, serial, now }
+        }
+    };
+    let extensions = match extensions.as_slice() {
+        [] => None,
+        der => Some(Extensions::parse(der, &config.limits)?),
+    };
+    let mut info = CertificationRequestInfoDraft {
+        subject: subject.name(),
+        public_key: key,
+        challenge: challenge.as_ref().map(ChallengePassword::expose),
+        extensions: extensions.map(|extensions| extensions.as_der()),
+    }
+    .encode();
+    let scheme = key.signature_scheme(digest)?;
+    let job = SignJob::new(config.provider, core::mem::take(&mut *info), scheme, Purpose::Csr, &public_key)?;
+    let requested = Requested { subject: subject.as_der().to_vec(), public_key };
+    let setup = Arc::new(Setup { config, url, ca, transaction_id, requested, digest, signer });
+    Ok(Step::Sign(Sign(Box::new(Signing::Csr { setup, job }))))
+}
+
+/// The key of the self-signed certificate has to sign, and to open the reply.
+fn check_reply_key(public_key: &[u8], config: &ClientConfig) -> Result<(), Error> {
+    let key = SubjectPublicKeyInfo::parse(public_key)?;
+    key.rsa().and_then(|key| key.check(&config.limits)).map_err(|_| ApiMisuse::PublicKey.into())
+}
+
+/// Checks a signature, and goes on to the next one or to the network.
+pub(super) fn signed(
+    signing: &Signing,
+    signature: Result<Signature, KeyError>,
+    rng: &mut Rng<'_>,
+) -> Result<Step, Error> {
+    let signature = signature?;
+    match signing {
+        Signing::Csr { setup, job } => {
+            job.check(setup.config.provider, &signature)?;
+            let csr = certificate::assemble(job.message(), job.scheme(), signature.as_bytes());
+            let csr = Zeroizing::new(csr);
+            match &setup.signer {
+                Signer::New { public_key, serial, now } => {
+                    let job = certificate_job(setup, public_key, serial, *now)?;
+                    let (setup, csr) = (Arc::clone(setup), Arc::new(csr));
+                    Ok(Step::Sign(Sign(Box::new(Signing::Certificate { setup, csr, job }))))
+                }
+                Signer::Present { certificate, chain, message_type } => {
+                    request(setup, &csr, *message_type, certificate.clone(), chain.clone(), rng)
+                }
+            }
+        }
+        Signing::Certificate { setup, csr, job } => {
+            job.check(setup.config.provider, &signature)?;
+            let certificate = certificate::assemble(job.message(), job.scheme(), signature.as_bytes());
+            let certificate = CertificateDer::from(certificate);
+            request(setup, csr, MessageType::PkcsReq, certificate, Vec::new(), rng)
+        }
+        Signing::Message { flight, draft } => {
+            let message = draft.seal(flight.provider(), &signature)?;
+            Ok(flight.as_ref().clone().send(message))
+        }
+    }
+}
+
+/// The first message of the transaction.
+fn request(
+    setup: &Setup,
+    csr: &[u8],
+    message_type: MessageType,
+    signer: CertificateDer<'static>,
+    chain: Vec<CertificateDer<'static>>,
+    rng: &mut Rng<'_>,
+) -> Result<Step, Error> {
+    let transaction = Transaction {
+        config: Arc::clone(&setup.config),
+        url: setup.url.clone(),
+        ca: setup.ca.clone(),
+        id: setup.transaction_id.clone(),
+        signer,
+        chain,
+    };
+    transaction.message(Wanted::Issued(setup.requested.clone()), message_type, csr, 0, rng)
+}
+
+/// The self-signed certificate: the subject of the request, and its key unless another one opens the reply (RFC 8894
+/// section 2.3).
+fn certificate_job(
+    setup: &Setup,
+    public_key: &[u8],
+    serial: &[u8; 16],
+    now: Option<UnixTime>,
+) -> Result<SignJob, Error> {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    // without a clock: 2000-01-01 to 2049-12-31; servers do not look at the dates of these
+    const EARLY: Duration = Duration::from_secs(946_684_800);
+    const LATE: Duration = Duration::from_secs(2_524_521_600);
+    let (not_before, not_after) = match now {
+        Some(now) => {
+            let now = Duration::from_secs(now.as_secs());
+            (now.saturating_sub(DAY), now.saturating_add(DAY.saturating_mul(365)))
+        }
+        None => (EARLY, LATE),
+    };
+    let key = SubjectPublicKeyInfo::parse(public_key)?;
+    let scheme = key.signature_scheme(setup.digest)?;
+    let tbs = TbsCertificateDraft {
+        serial,
+        subject: Name::parse(&setup.requested.subject)?,
+        not_before: UnixTime::since_unix_epoch(not_before),
+        not_after: UnixTime::since_unix_epoch(not_after),
+        public_key: key,
+        scheme,
+        key_usage: KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT,
+    }
+    .encode();
+    SignJob::new(setup.config.provider, tbs, scheme, Purpose::TransportCertificate, public_key)
+}

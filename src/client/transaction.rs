@@ -1,0 +1,134 @@
+//! What stays the same in all messages of a transaction, and how a message is made (RFC 8894 sections 3.1 and 3.2).
+
+use super::ca::TrustedCa;
+use super::config::ClientConfig;
+use super::reply::InFlight;
+use super::sign::Signing;
+use super::step::{Sign, Step};
+use crate::crypto::{Purpose, Rng, random};
+use crate::error::{ApiMisuse, Error};
+use crate::message::{self, Addressee, Correlation, Fields, envelope};
+use crate::transport::ScepUrl;
+use crate::wire::algorithm::{ContentEncryption, Digest};
+use crate::wire::attributes::{MessageType, Nonce, TransactionId};
+use crate::wire::capabilities::{Capabilities, Capability};
+use crate::wire::certificate::Certificate;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::fmt::Write as _;
+use rustls_pki_types::CertificateDer;
+
+/// The two parties, and the transactionID.
+#[derive(Clone)]
+pub(super) struct Transaction {
+    pub(super) config: Arc<ClientConfig>,
+    pub(super) url: ScepUrl,
+    pub(super) ca: TrustedCa,
+    pub(super) id: TransactionId,
+    /// The certificate that messages are signed under, and that replies are encrypted for (R-2.3-10).
+    pub(super) signer: CertificateDer<'static>,
+    /// What goes along behind it.
+    pub(super) chain: Vec<CertificateDer<'static>>,
+}
+
+/// What a transaction is to bring.
+#[derive(Clone)]
+pub(super) enum Wanted {
+    Issued(Requested),
+    /// The certificate that this IssuerAndSerialNumber names.
+    Certificate(Vec<u8>),
+    /// The CRL of the issuer in this IssuerAndSerialNumber.
+    Crl(Vec<u8>),
+}
+
+/// A certificate that was requested.
+#[derive(Clone)]
+pub(super) struct Requested {
+    /// Subject of the certification request, DER.
+    pub(super) subject: Vec<u8>,
+    /// The key to be certified, DER SubjectPublicKeyInfo: not the signer's when there are two.
+    pub(super) public_key: Vec<u8>,
+}
+
+impl fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Transaction({}, {})", self.url, self.id)
+    }
+}
+
+/// A transactionID that nobody used before: 128 random bits.
+pub(super) fn fresh_id(rng: &mut Rng<'_>) -> Result<TransactionId, Error> {
+    let mut text = String::with_capacity(32);
+    for byte in random::random_array::<16>(rng)? {
+        // writing to a String cannot fail
+        let _ = write!(text, "{byte:02x}");
+    }
+    TransactionId::new(text)
+}
+
+/// What messages to a CA are made with.
+#[derive(Clone, Copy)]
+pub(super) struct Algorithms {
+    pub(super) digest: Digest,
+    pub(super) cipher: ContentEncryption,
+}
+
+impl Algorithms {
+    /// Those that RFC 8894 section 2.9 makes everybody support; a CA that lists less gets them all the same (T28), unless
+    /// [`Compat::weak_algorithms`](super::Compat::weak_algorithms) is on.
+    pub(super) fn choose(config: &ClientConfig, listed: Capabilities) -> Result<Self, Error> {
+        let lacks = |capability| config.compat.weak_algorithms && !listed.contains(capability);
+        let cipher = match lacks(Capability::Aes) {
+            false => ContentEncryption::Aes128Cbc,
+            true => ContentEncryption::TripleDesCbc,
+        };
+        let digest = match lacks(Capability::Sha256) {
+            false => Digest::Sha256,
+            true if listed.lists(Capability::Sha512) => Digest::Sha512,
+            true => Digest::Sha1,
+        };
+        config.provider.digest(digest).map_err(|_| ApiMisuse::Algorithm)?;
+        config.provider.cipher(cipher).map_err(|_| ApiMisuse::Algorithm)?;
+        config.provider.wrapper(config.key_transport).map_err(|_| ApiMisuse::Algorithm)?;
+        Ok(Self { digest, cipher })
+    }
+}
+
+impl Transaction {
+    /// Encrypts `content`, and drafts the message around it.
+    pub(super) fn message(
+        self,
+        wanted: Wanted,
+        message_type: MessageType,
+        content: &[u8],
+        polls: u32,
+        rng: &mut Rng<'_>,
+    ) -> Result<Step, Error> {
+        let provider = self.config.provider;
+        let Algorithms { digest, cipher } = Algorithms::choose(&self.config, self.ca.capabilities())?;
+        let recipient = Certificate::parse(self.ca.recipient())?;
+        let addressee =
+            Addressee::Certificate { certificate: &recipient, transport: self.config.key_transport };
+        let sealed = envelope(provider, content, addressee, cipher, rng)?;
+        let nonce = Nonce::from_bytes(&random::random_array::<16>(rng)?)?;
+        let fields = Fields {
+            message_type,
+            pki_status: None,
+            fail_info: None,
+            fail_info_text: None,
+            sender_nonce: nonce.clone(),
+            recipient_nonce: None,
+            transaction_id: self.id.clone(),
+            signing_time: None,
+        };
+        let signer = self.signer.clone();
+        let draft = message::Draft::new(provider, sealed, &fields, signer, digest, Purpose::PkiMessage)?
+            .with_chain(self.chain.clone());
+        let expected = Correlation { transaction_id: self.id.clone(), nonce };
+        let flight = Box::new(InFlight { transaction: self, wanted, message_type, expected, polls });
+        Ok(Step::Sign(Sign(Box::new(Signing::Message { flight, draft }))))
+    }
+}

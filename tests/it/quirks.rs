@@ -1,1 +1,0 @@
-//! What real peers send, one test each.
