@@ -206,6 +206,7 @@ impl TestCa {
             layout: Layout { ra: Ra::None, bits: 2048, ca_key: CaKey::Rsa, next_ca: false },
             legacy: false,
             danger_des: false,
+            password_recipients: false,
         })?;
         let fingerprint = PROVIDER.sha256(&[endpoint.keys.ca.certificate()])?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;

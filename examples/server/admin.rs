@@ -109,9 +109,9 @@ fn list_held(store: &SqliteStore, now: UnixTime) -> Result<()> {
 }
 
 fn list_certificates(store: &SqliteStore) -> Result<()> {
-    for (der, revoked) in store.certificates()? {
-        let certificate = Certificate::parse(&der)?;
-        let state = if revoked.is_some() { "revoked" } else { "good" };
+    for issued in store.certificates()? {
+        let certificate = Certificate::parse(&issued.certificate)?;
+        let state = if issued.revoked { "revoked" } else { "good" };
         let serial: String = certificate.serial().iter().map(|byte| format!("{byte:02X}")).collect();
         let [subject, issuer] = [certificate.subject(), certificate.issuer()].map(|name| name.to_string());
         log::print(&format!("{serial}  {state:<7}  subject={subject:?}  issuer={issuer:?}"));

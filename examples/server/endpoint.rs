@@ -8,7 +8,7 @@ use crate::held::Asked;
 use crate::log::complain;
 use crate::register::Standing;
 use crate::store::{SqliteStore, StoreError};
-use scep::crypto::rustcrypto::{DES_CBC, PROVIDER, PROVIDER_WITH_LEGACY};
+use scep::crypto::rustcrypto::{DES_CBC, PBKDF2_SHA256, PROVIDER, PROVIDER_WITH_LEGACY};
 use scep::crypto::{ChallengePassword, Provider, Random, Rng};
 use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::{
@@ -21,8 +21,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What [`PROVIDER`] lists, and single DES for reading.
-static PROVIDER_READING_DES: Provider = Provider { read_only_ciphers: &[&DES_CBC], ..PROVIDER };
+/// Where the lists are taken from that [`PROVIDER`] leaves empty.
+static READING_DES: Provider = Provider { read_only_ciphers: &[&DES_CBC], ..PROVIDER };
+static WITH_PASSWORDS: Provider = Provider { password_kdfs: &[&PBKDF2_SHA256], ..PROVIDER };
 
 /// What the command line says.
 pub(crate) struct Options {
@@ -42,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) legacy: bool,
     /// Read single DES.
     pub(crate) danger_des: bool,
+    /// Take part with keys that cannot decrypt.
+    pub(crate) password_recipients: bool,
 }
 
 /// A CA that answers at one URL: shared by all requests.
@@ -60,21 +63,33 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// Reads the folder, or fills it.
     pub(crate) fn open(options: Options) -> Result<Self> {
-        let Options { folder, challenge, hold, hold_polls, renew_window, layout, legacy, danger_des } =
-            options;
-        let provider = match (legacy, danger_des) {
-            (true, _) => &PROVIDER_WITH_LEGACY,
-            (false, true) => &PROVIDER_READING_DES,
-            (false, false) => &PROVIDER,
-        };
+        let Options {
+            folder,
+            challenge,
+            hold,
+            hold_polls,
+            renew_window,
+            layout,
+            legacy,
+            danger_des,
+            password_recipients,
+        } = options;
+        let mut provider = if legacy { PROVIDER_WITH_LEGACY } else { PROVIDER };
+        if danger_des {
+            provider.read_only_ciphers = READING_DES.read_only_ciphers;
+        }
+        if password_recipients {
+            provider.password_kdfs = WITH_PASSWORDS.password_kdfs;
+        }
+        // there is one for as long as the program runs
+        let provider: &'static Provider = Box::leak(Box::new(provider));
         fs::create_dir_all(&folder).map_err(|error| format!("--dir {}: {error}", folder.display()))?;
         // two first starts at once would make two CAs
         let lock = files::lock(&folder.join("lock"))?;
         let keys = Keys::open(&folder, layout, UnixTime::now(), &mut Random::system())?;
         let responder = config(provider, &keys)
-            .and_then(|config| {
-                Responder::new(config.danger_accept_des_cbc(danger_des).danger_accept_other_signer(legacy))
-            })
+            .map(|config| config.danger_accept_des_cbc(danger_des).danger_accept_other_signer(legacy))
+            .and_then(|config| Responder::new(config.password_recipients(password_recipients)))
             .map_err(|error| format!("{}: these certificates do not serve: {error}", folder.display()))?;
         let database = folder::database(&folder);
         let store =
@@ -95,6 +110,7 @@ impl Endpoint {
             Decide::Renew(question) => self.decide_renewal(question, rng),
             Decide::Certificate(question) => self.find_certificate(question, rng),
             Decide::Crl(question) => self.find_crl(question, rng),
+            Decide::Challenge(question) => self.challenge.answer(question, rng),
         }
     }
 

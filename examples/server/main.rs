@@ -86,6 +86,10 @@ struct Args {
     /// Accept SHA-1 and 3DES, and answer in kind; accept clients that sign with another key than the one to be certified.
     #[arg(long)]
     legacy: bool,
+    /// Take devices with keys that cannot decrypt, such as ECDSA keys: their messages are protected by the challenge
+    /// password, which has to be a strong one.
+    #[arg(long)]
+    password_recipients: bool,
     /// Read requests encrypted with single DES, which RFC 8894 forbids: whoever records one can find its challenge
     /// password.
     #[arg(long)]
@@ -121,6 +125,7 @@ fn run(args: Args) -> ca::Result<()> {
         ca_key,
         legacy,
         danger_des,
+        password_recipients,
     } = args;
     // without clap, which would show the password in its message
     let challenge =
@@ -128,7 +133,17 @@ fn run(args: Args) -> ca::Result<()> {
     let layout = Layout { ra, bits: key_bits, ca_key, next_ca };
     let renew_window = renew_window.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
     let folder = dir.clone();
-    let options = Options { folder, challenge, hold, hold_polls, renew_window, layout, legacy, danger_des };
+    let options = Options {
+        folder,
+        challenge,
+        hold,
+        hold_polls,
+        renew_window,
+        layout,
+        legacy,
+        danger_des,
+        password_recipients,
+    };
     let runtime = tokio::runtime::Runtime::new()?;
     // before the CA is made, for nothing, if the port is taken
     let listener =

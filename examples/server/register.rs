@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension as _, TransactionBehavior, params};
 use scep::pki_types::UnixTime;
 
 const FIND: &str = "SELECT certificate FROM certificates WHERE issuer = ?1 AND serial = ?2";
-const LIST: &str = "SELECT certificate, revoked FROM certificates ORDER BY rowid";
+const LIST: &str = "SELECT certificate, revoked IS NOT NULL FROM certificates ORDER BY rowid";
 const REVOKE: &str = "UPDATE certificates SET revoked = coalesce(revoked, ?2) WHERE serial = ?1
     RETURNING issuer, revoked";
 const STANDING: &str = "SELECT revoked IS NOT NULL FROM certificates WHERE issuer = ?1 AND serial = ?2";
@@ -28,6 +28,13 @@ pub(crate) enum Standing {
     Unknown,
 }
 
+/// A certificate that was issued here.
+pub(crate) struct Issued {
+    /// DER.
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) revoked: bool,
+}
+
 /// What goes into a revocation list.
 pub(crate) struct Revoked {
     pub(crate) serial: Vec<u8>,
@@ -40,11 +47,12 @@ impl SqliteStore {
         Ok(self.lock().query_row(FIND, [issuer, serial], |row| row.get(0)).optional()?)
     }
 
-    /// Every certificate that was issued, and since when it is revoked.
-    pub(crate) fn certificates(&self) -> Result<Vec<(Vec<u8>, Option<i64>)>, StoreError> {
+    /// Every certificate that was issued, oldest first.
+    pub(crate) fn certificates(&self) -> Result<Vec<Issued>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare(LIST)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows =
+            statement.query_map([], |row| Ok(Issued { certificate: row.get(0)?, revoked: row.get(1)? }))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

@@ -80,7 +80,7 @@ impl Case {
     }
 
     pub(super) fn challenge(&self) -> Option<&ChallengePassword> {
-        self.submitted.as_ref()?.challenge.as_ref()
+        self.submitted.as_ref()?.challenge.as_deref()
     }
 
     pub(super) fn csr(&self) -> Option<&[u8]> {

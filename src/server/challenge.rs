@@ -1,8 +1,10 @@
 //! Challenge passwords (RFC 8894 sections 2.4 and 7.3).
 
+use super::exchange::Exchange;
 use super::grant::{Authorized, Evidence};
+use super::password::FindChallenge;
 use super::question::Enrol;
-use crate::crypto::ChallengePassword;
+use crate::crypto::{ChallengePassword, Rng};
 use alloc::boxed::Box;
 use core::fmt;
 
@@ -22,6 +24,14 @@ impl SharedSecret {
             Ok(question.authorize(Evidence::Challenge))
         } else {
             Err(Box::new(question))
+        }
+    }
+
+    /// Answers the question for a sender's password: it is the secret, as everybody's is.
+    pub fn answer(&self, question: FindChallenge, rng: &mut Rng<'_>) -> Exchange {
+        match ChallengePassword::new(self.0.expose()) {
+            Ok(secret) => question.answer(secret, rng),
+            Err(_) => question.unknown(rng),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::next_ca::NextCa;
 use crate::crypto::Provider;
-use crate::error::{ApiMisuse, Error};
-use crate::wire::algorithm::{ContentEncryption, Digest};
+use crate::error::{ApiMisuse, Error, Unsupported};
+use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport};
 use crate::wire::capabilities::{Capabilities, Capability};
 use crate::wire::certificate::Certificate;
 use crate::wire::certs_only;
@@ -33,13 +33,22 @@ impl Identity {
         Self { signing, encryption }
     }
 
-    /// Both must be RSA certificates whose keyUsage, if any, has the bit (RFC 8894 section 2.1.2).
-    fn check(&self, limits: &Limits) -> Result<(), Error> {
+    /// The keyUsage of each certificate, if any, must have the bit that its role needs (RFC 8894 section 2.1.2). A key
+    /// that cannot decrypt serves only where requests may be opened by `password`.
+    fn check(&self, limits: &Limits, password: bool) -> Result<(), Error> {
         let roles =
             [(&self.signing, KeyUsage::DIGITAL_SIGNATURE), (&self.encryption, KeyUsage::KEY_ENCIPHERMENT)];
         for (certificate, usage) in roles {
             let certificate = Certificate::parse(certificate)?;
-            certificate.public_key().rsa()?.check(limits)?;
+            let key = certificate.public_key();
+            key.check(limits)?;
+            let opens = usage == KeyUsage::KEY_ENCIPHERMENT;
+            if opens && !key.can_encrypt() {
+                match password {
+                    true => continue,
+                    false => return Err(Unsupported::PublicKey.into()),
+                }
+            }
             if !certificate.key_usage().is_none_or(|allowed| allowed.contains(usage)) {
                 return Err(ApiMisuse::Identity.into());
             }
@@ -77,6 +86,8 @@ pub struct ServerConfig {
     pub(super) bare_refusals: bool,
     pub(super) renewal: bool,
     pub(super) other_signer: bool,
+    pub(super) password_recipients: bool,
+    pub(super) key_transport: KeyTransport,
     pub(super) get_cert: CertificateAccess,
     pub(super) get_crl: bool,
     pub(super) next_ca: Option<NextCa>,
@@ -105,6 +116,8 @@ impl ServerConfig {
             bare_refusals: false,
             renewal: false,
             other_signer: false,
+            password_recipients: false,
+            key_transport: KeyTransport::RsaPkcs1v15,
             get_cert: CertificateAccess::Off,
             get_crl: false,
             next_ca: None,
@@ -226,6 +239,29 @@ impl ServerConfig {
         self
     }
 
+    /// Takes part in exchanges with keys that cannot decrypt, such as ECDSA keys: their messages are protected by the
+    /// challenge password (RFC 8894 section 3.1, PasswordRecipientInfo). Off by default.
+    ///
+    /// The provider has to list [`Provider::password_kdfs`]. Such a device has to have a
+    /// [strong](crate::crypto::ChallengePassword::is_strong) challenge password, since whoever records its messages can
+    /// try passwords for as long as he likes; and the owner is asked for it with
+    /// [`Decide::Challenge`](super::Decide::Challenge) where it did not come with the message, so it has to be kept until
+    /// the certificate was delivered. An identity may have a key that cannot decrypt then: requests to it come under
+    /// their challenge password.
+    #[must_use]
+    pub fn password_recipients(mut self, on: bool) -> Self {
+        self.password_recipients = on;
+        self
+    }
+
+    /// How content keys of replies are encrypted; RSAES-PKCS1-v1_5, which every client reads, unless this says
+    /// otherwise. The provider has to list it.
+    #[must_use]
+    pub fn key_transport(mut self, transport: KeyTransport) -> Self {
+        self.key_transport = transport;
+        self
+    }
+
     /// The identities, that of GetCACert first.
     pub(super) fn identities(&self) -> impl Iterator<Item = &Identity> {
         core::iter::once(&self.identity).chain(&self.other_identities)
@@ -283,6 +319,10 @@ impl ServerConfig {
         }
         self.provider.digest(Digest::Sha256).map_err(|_| ApiMisuse::Algorithm)?;
         self.provider.cipher(ContentEncryption::Aes128Cbc).map_err(|_| ApiMisuse::Algorithm)?;
+        self.provider.wrapper(self.key_transport).map_err(|_| ApiMisuse::Algorithm)?;
+        if self.password_recipients {
+            self.provider.password_kdf(Digest::Sha256).map_err(|_| ApiMisuse::Algorithm)?;
+        }
         let mut all = self.ca_chain.iter().chain(&self.issuers);
         all.try_for_each(|der| Certificate::parse(der).map(drop))?;
         if let Some(next) = &self.next_ca {
@@ -292,6 +332,6 @@ impl ServerConfig {
                 return Err(ApiMisuse::Certificate.into());
             }
         }
-        self.identities().try_for_each(|identity| identity.check(&self.limits))
+        self.identities().try_for_each(|identity| identity.check(&self.limits, self.password_recipients))
     }
 }

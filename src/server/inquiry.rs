@@ -10,6 +10,7 @@ use crate::wire::algorithm::{Digest, SignatureScheme};
 use crate::wire::attributes::MessageType;
 use crate::wire::certificate::Certificate;
 use crate::wire::pkcs10::CertificationRequest;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
@@ -33,7 +34,7 @@ impl Inquiry {
 
 /// What came with a certification request and is not kept.
 pub(super) struct Submitted {
-    pub(super) challenge: Option<ChallengePassword>,
+    pub(super) challenge: Option<Arc<ChallengePassword>>,
     pub(super) csr: Zeroizing<Vec<u8>>,
     /// Whether the request is for another key than the signer's.
     pub(super) other_key: bool,
@@ -79,7 +80,8 @@ pub(super) fn check_request(
     }
     let challenge = csr.challenge_password()?;
     let challenge = challenge.map(|text| ChallengePassword::new(text.as_str())).transpose();
-    let challenge = challenge.map_err(|_| InvalidMessage::ChallengePassword)?;
+    let challenge = challenge.map_err(|_| InvalidMessage::ChallengePassword)?.map(Arc::new);
+    check_password(session, challenge.as_deref())?;
     let extensions = csr.extension_request(limits)?;
     let requested = RequestedCertificate::new(&csr.subject(), &csr.public_key(), extensions.as_ref());
     // Some clients renew under the same key, transactionID and request as at first: only what they sign under is new.
@@ -90,6 +92,22 @@ pub(super) fn check_request(
     let hash = provider.sha256(&[candidate, renewed])?;
     let submitted = Submitted { challenge, csr: Zeroizing::new(candidate.to_vec()), other_key };
     Ok(Inquiry::Certificate { kind, hash, requested, submitted })
+}
+
+/// The password that opened a request has to be the one in it; and one that is to protect the reply must be there, and
+/// must not be plainly too weak for that (RFC 8894 sections 3.1 and 7.3).
+fn check_password(session: &Session, challenge: Option<&ChallengePassword>) -> Result<(), Error> {
+    let opened_by = session.password.as_deref();
+    if let (Some(challenge), Some(password)) = (challenge, opened_by)
+        && !challenge.matches(password)
+    {
+        return Err(PeerMisbehaved::Challenge.into());
+    }
+    let strong = || opened_by.or(challenge).is_some_and(ChallengePassword::is_strong);
+    if session.is_password_recipient() && !strong() {
+        return Err(PeerMisbehaved::Challenge.into());
+    }
+    Ok(())
 }
 
 /// Whether the request is a renewal of the signer's certificate or a first one, and whether it may be either.

@@ -4,6 +4,7 @@ use super::case::Case;
 use super::exchange::Exchange;
 use super::find::{FindCertificate, FindCrl};
 use super::grant::{Authorized, Evidence};
+use super::password::FindChallenge;
 use super::renew::Renew;
 use super::transaction::{RequestedCertificate, Transaction, TransactionKey};
 use crate::crypto::{ChallengePassword, Rng};
@@ -24,6 +25,9 @@ pub enum Decide {
     Certificate(FindCertificate),
     /// Where is this CRL? Asked only with [`ServerConfig::get_crl`](super::ServerConfig::get_crl).
     Crl(FindCrl),
+    /// Which challenge password does this sender have? Asked only with
+    /// [`ServerConfig::password_recipients`](super::ServerConfig::password_recipients).
+    Challenge(FindChallenge),
 }
 
 /// May this certificate be issued? Possession of its key was shown; nothing else about the sender is known.

@@ -6,15 +6,16 @@ use super::exchange::{Decrypt, Exchange, Lookup};
 use super::find;
 use super::inquiry::{Inquiry, check_request};
 use super::outcome::Event;
+use super::password::FindChallenge;
 use super::session::Session;
-use super::transaction::{Kind, TransactionKey};
-use crate::crypto::{Rng, Unwrapped};
+use super::transaction::Kind;
+use crate::crypto::{ChallengePassword, Rng, Unwrapped};
 use crate::error::{BadEnvelope, Error, InvalidMessage, KeyError, PeerMisbehaved, Unsupported};
-use crate::message::{Envelope, OpenPolicy, Opened, Unverified, Verified};
+use crate::message::{Envelope, OpenPolicy, Opened, PasswordEnvelope, Unverified, Verified};
 use crate::wire::algorithm::{ContentEncryption, SignatureScheme};
 use crate::wire::attributes::MessageType;
 use crate::wire::certificate::Certificate;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rustls_pki_types::CertificateDer;
@@ -23,6 +24,8 @@ use rustls_pki_types::CertificateDer;
 enum Prepared {
     /// A request or a question of GetCert or GetCRL, to be opened.
     Sealed(Envelope),
+    /// A request, to be opened with its sender's challenge password.
+    SealedByPassword(PasswordEnvelope),
     /// A poll, which need not be.
     Poll,
 }
@@ -55,9 +58,10 @@ pub(super) fn accept(mut session: Session, message: Vec<u8>, rng: &mut Rng<'_>) 
     session.signed_by(verified.signer());
     match prepare(&mut session, &verified, rng) {
         Ok(Prepared::Sealed(envelope)) => Exchange::Decrypt(Decrypt::new(session, verified, envelope)),
+        Ok(Prepared::SealedByPassword(envelope)) => FindChallenge::to_open(session, verified, envelope),
         // The transaction is found by its ID and the signer's key, and what is in the envelope would change nothing
         // (RFC 8894 section 3.3.3). To open it all the same would tell strangers which of their alterations decrypt.
-        Ok(Prepared::Poll) => look_up(session, &verified, Inquiry::Outcome),
+        Ok(Prepared::Poll) => look_up(session, Inquiry::Outcome),
         Err(Error::RandomFailed) => session.unavailable(Error::RandomFailed),
         Err(error) => session.refuse(error, rng),
     }
@@ -77,9 +81,14 @@ fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Res
     if !is_on {
         return Err(Unsupported::Operation.into());
     }
-    // the reply is encrypted for this key, so it has to be one that can be used
+    // the reply is encrypted for this key, or protected by a password: so it has to be one that can be used
     let signer = Certificate::parse(verified.signer())?;
-    signer.public_key().rsa()?.check(&session.config.limits).map_err(|_| Unsupported::PublicKey)?;
+    signer.public_key().check(&session.config.limits).map_err(|_| Unsupported::PublicKey)?;
+    let may_have_password = session.config.password_recipients
+        && !matches!(message_type, MessageType::GetCert | MessageType::GetCrl);
+    if !signer.public_key().can_encrypt() && !may_have_password {
+        return Err(Unsupported::PublicKey.into());
+    }
     classify(session, message_type, &signer)?;
 
     let config = Arc::clone(&session.config);
@@ -91,9 +100,20 @@ fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Res
         single_des: session.config.single_des,
         any_key_identifier: false,
     };
-    let envelope = verified.envelope(&policy, rng)?;
-    session.received_for(envelope.job().recipient().certificate());
-    let cipher = envelope.content_encryption();
+    let prepared = match verified.envelope(&policy, rng) {
+        Err(error) if may_have_password && error == BadEnvelope::Recipient.into() => {
+            Prepared::SealedByPassword(verified.password_envelope(&policy, rng)?)
+        }
+        other => Prepared::Sealed(other?),
+    };
+    let cipher = match &prepared {
+        Prepared::Sealed(envelope) => {
+            session.received_for(envelope.job().recipient().certificate());
+            envelope.content_encryption()
+        }
+        Prepared::SealedByPassword(envelope) => envelope.content_encryption(),
+        Prepared::Poll => session.cipher,
+    };
     if session.config.provider.cipher(cipher).is_ok() {
         session.cipher = cipher;
     }
@@ -103,7 +123,7 @@ fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Res
     if cipher == ContentEncryption::DesCbc {
         session.events.push(Event::SingleDesRead);
     }
-    Ok(Prepared::Sealed(envelope))
+    Ok(prepared)
 }
 
 /// Looks whether a certificate of this CA signed, where that makes a difference; refuses who has to have one.
@@ -143,6 +163,19 @@ pub(super) fn open(
     }
 }
 
+/// Opens the envelope with the challenge password that the owner knows of the sender; without one the same work is done.
+pub(super) fn open_by_password(
+    mut session: Session,
+    verified: &Verified,
+    envelope: PasswordEnvelope,
+    challenge: Option<ChallengePassword>,
+    rng: &mut Rng<'_>,
+) -> Exchange {
+    let opened = envelope.open(challenge.as_ref());
+    session.password = challenge.map(Arc::new);
+    read(session, verified, opened, rng)
+}
+
 /// Checks the certification request.
 fn read(
     mut session: Session,
@@ -167,24 +200,19 @@ fn read(
                 if *kind == Kind::Enrolment && submitted.other_key {
                     session.events.push(Event::OtherSigner);
                 }
+                if session.password.is_none() && session.is_password_recipient() {
+                    session.password.clone_from(&submitted.challenge);
+                }
             }
-            look_up(session, verified, inquiry)
+            look_up(session, inquiry)
         }
         Err(error) => session.refuse_request(error, rng),
     }
 }
 
-fn look_up(session: Session, verified: &Verified, inquiry: Inquiry) -> Exchange {
-    match transaction_key(&session, verified) {
+fn look_up(session: Session, inquiry: Inquiry) -> Exchange {
+    match session.transaction_key() {
         Ok(key) => Exchange::Lookup(Lookup::new(session, key, inquiry)),
         Err(error) => session.unavailable(error),
     }
-}
-
-fn transaction_key(session: &Session, verified: &Verified) -> Result<TransactionKey, Error> {
-    let signer = Certificate::parse(verified.signer())?;
-    // nobody signed the certificate's encoding: other parameters next to the same key are the same signer (T25)
-    let hash = session.config.provider.sha256(&[&signer.public_key().to_canonical()?])?;
-    let endpoint: String = session.config.endpoint.clone();
-    Ok(TransactionKey::new(endpoint, session.transaction_id()?.clone(), hash))
 }

@@ -3,11 +3,13 @@
 use super::config::{Identity, ServerConfig};
 use super::exchange::{Exchange, Sign};
 use super::outcome::{Event, Outcome, Status, Summary};
-use crate::crypto::{Purpose, Rng, random};
+use super::password::FindChallenge;
+use super::transaction::TransactionKey;
+use crate::crypto::{ChallengePassword, Purpose, Rng, random};
 use crate::error::{Error, FailInfo, InvalidMessage};
 use crate::message::{Addressee, Draft, Fields, envelope};
 use crate::transport::HttpResponse;
-use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport};
+use crate::wire::algorithm::{ContentEncryption, Digest};
 use crate::wire::attributes::{MessageType, Nonce, PkiStatus, TransactionId};
 use crate::wire::certificate::Certificate;
 use crate::wire::certs_only;
@@ -33,6 +35,8 @@ pub(super) struct Session {
     /// Whether the signer was found to hold a certificate of one of the issuers. It is looked for only where a switch
     /// makes a difference of it.
     pub(super) certified: bool,
+    /// Protects the reply to a signer whose key cannot decrypt.
+    pub(super) password: Option<Arc<ChallengePassword>>,
     cause: Option<Error>,
     pub(super) summary: Summary,
     pub(super) events: Vec<Event>,
@@ -57,6 +61,7 @@ impl Session {
             nonce: None,
             signer: None,
             certified: false,
+            password: None,
             cause: None,
             summary,
             events: Vec::new(),
@@ -91,6 +96,20 @@ impl Session {
     /// What to say about a refusal.
     pub(super) fn detail(&mut self, text: &str) {
         self.summary.detail = Some(text.chars().take(255).collect());
+    }
+
+    /// Whether the signer's key cannot decrypt, so that replies to it need a password (RFC 8894 section 3.1).
+    pub(super) fn is_password_recipient(&self) -> bool {
+        let signer = self.signer.as_ref().and_then(|signer| Certificate::parse(signer).ok());
+        signer.is_some_and(|signer| !signer.public_key().can_encrypt())
+    }
+
+    /// What the transaction of the message in hand is found by.
+    pub(super) fn transaction_key(&self) -> Result<TransactionKey, Error> {
+        let signer = Certificate::parse(self.signer.as_ref().ok_or(InvalidMessage::Certificate)?)?;
+        // nobody signed the certificate's encoding: other parameters next to the same key are the same signer (T25)
+        let hash = self.config.provider.sha256(&[&signer.public_key().to_canonical()?])?;
+        Ok(TransactionKey::new(self.config.endpoint.clone(), self.transaction_id()?.clone(), hash))
     }
 
     pub(super) fn transaction_id(&self) -> Result<&TransactionId, Error> {
@@ -142,6 +161,9 @@ impl Session {
     }
 
     pub(super) fn deliver(self, chain: &[CertificateDer<'static>], rng: &mut Rng<'_>) -> Exchange {
+        if self.password.is_none() && self.is_password_recipient() {
+            return FindChallenge::to_deliver(self, chain);
+        }
         let list: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
         self.reply(&Answer::Success(certs_only::encode(&list)), rng)
     }
@@ -176,8 +198,13 @@ impl Session {
             Answer::Success(certs_only) => {
                 let signer = self.signer.as_ref().ok_or(InvalidMessage::Certificate)?;
                 let recipient = Certificate::parse(signer)?;
-                let transport = KeyTransport::RsaPkcs1v15;
-                let addressee = Addressee::Certificate { certificate: &recipient, transport };
+                let addressee = match &self.password {
+                    Some(password) if self.is_password_recipient() => Addressee::Password(password),
+                    _ => Addressee::Certificate {
+                        certificate: &recipient,
+                        transport: self.config.key_transport,
+                    },
+                };
                 envelope(provider, certs_only, addressee, self.cipher, rng)?
             }
             // zero octets, and present: some clients cannot read an absent eContent

@@ -303,6 +303,7 @@ impl Server {
             Decide::Renew(question) => (self.renewal)(&self.issuer, question, rng),
             Decide::Certificate(question) => (self.find)(&self.issuer, question, rng),
             Decide::Crl(question) => (self.find_crl)(&self.issuer, question, rng),
+            Decide::Challenge(question) => panic!("a password was asked for: {question:?}"),
         }
     }
 
