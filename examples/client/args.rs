@@ -1,12 +1,13 @@
 //! The command line.
 
-use crate::names::{San, san, subject};
-use clap::{Args, Parser, Subcommand};
+use super::names::{San, san, subject};
+use super::values::{Alg, Serial, key_bits, serial, sha1, sha256, url};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use scep::transport::ScepUrl;
 use scep::wire::DistinguishedName;
 use std::path::PathBuf;
 
-/// A SCEP client (RFC 8894): gets a device its certificate.
+/// A SCEP client (RFC 8894): gets a device its certificate, and renews it.
 ///
 /// Exit status: 0 done, 3 refused by the CA, 4 held by the CA and not decided yet, 1 anything else.
 #[derive(Debug, Parser)]
@@ -24,8 +25,16 @@ pub(crate) enum Command {
     Ca(Ca),
     /// Makes a key, asks for a certificate, and stores it.
     Enrol(Box<Enrol>),
-    /// Goes on with a request that the CA holds.
+    /// Goes on with a request that the CA holds, for a first certificate or a renewal.
     Poll(Poll),
+    /// Asks for a certificate in place of the one in a folder; key and certificate before stay until all is well.
+    Renew(Box<Renew>),
+    /// Asks the CA for a certificate by its serial number (GetCert), and prints it.
+    Cert(Cert),
+    /// Gets the CA's revocation list (GetCRL), stores it, and says whether the certificate here is revoked.
+    Crl(Crl),
+    /// Gets the certificates of the CA that takes over later (GetNextCACert), prints and stores them.
+    NextCa(NextCa),
 }
 
 #[derive(Debug, Args)]
@@ -38,20 +47,67 @@ pub(crate) struct Server {
     pub(crate) legacy: bool,
 }
 
+// A folder where enrol has been. (Not a doc comment: clap would take it for the text of a whole command.)
+#[derive(Debug, Args)]
+pub(crate) struct Home {
+    /// Where key.pem, cert.pem and ca.pem are. The CA has to be the one in ca.pem.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// The CA's URL, if it is not the one that enrol stored in url.txt.
+    #[arg(long, value_parser = url)]
+    pub(crate) url: Option<ScepUrl>,
+    /// As for enrol.
+    #[arg(long)]
+    pub(crate) legacy: bool,
+}
+
+// How messages go.
+#[derive(Debug, Args)]
+pub(crate) struct Sending {
+    /// Sends messages by GET to a CA that does not list POST: they are longer so, and show up in logs.
+    #[arg(long)]
+    pub(crate) get: bool,
+    /// Encrypts for the certificate in this file, which has to be one of the CA's or its RA's: when its operator says
+    /// which one, and the certificates do not.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipient: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct PinArgs {
     /// SHA-256 fingerprint of the CA's certificate: 64 hexadecimal digits; colons and spaces do not count.
-    #[arg(long, value_name = "HEX", conflicts_with = "ca_pem", value_parser = fingerprint)]
+    #[arg(long, value_name = "HEX", conflicts_with = "ca_pem", value_parser = sha256)]
     pub(crate) ca_sha256: Option<[u8; 32]>,
     /// The CA's certificate; the first one in the file counts.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_pem: Option<PathBuf>,
+    /// SHA-1 fingerprint, 40 digits, when the operator publishes no other; with --legacy only. Whoever had a part in
+    /// making the CA's certificate may have made another one with the same fingerprint.
+    #[arg(long, value_name = "HEX", requires = "legacy", conflicts_with_all = ["ca_pem", "ca_sha256"],
+          value_parser = sha1)]
+    pub(crate) ca_sha1: Option<[u8; 20]>,
 }
 
-impl PinArgs {
-    pub(crate) fn is_missing(&self) -> bool {
-        self.ca_sha256.is_none() && self.ca_pem.is_none()
-    }
+#[derive(Debug, Args)]
+pub(crate) struct NewKey {
+    /// Kind of a new key; rsa if not given. A p256 or p384 key cannot open the CA's reply: enrol makes an RSA key in
+    /// reply-key.pem for that, which many servers refuse (the example server takes it with --legacy), and renew
+    /// cannot renew such a certificate.
+    #[arg(long, value_enum)]
+    pub(crate) alg: Option<Alg>,
+    /// Bits of a new RSA key, a multiple of 8; 2048 if not given.
+    #[arg(long, value_name = "N", value_parser = key_bits)]
+    pub(crate) key_bits: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Patience {
+    /// The challenge password. Better in the environment variable SCEP_CHALLENGE, where others do not see it.
+    #[arg(long, value_name = "PASSWORD")]
+    pub(crate) challenge: Option<String>,
+    /// How long to poll when the CA holds the request.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) wait_max: u32,
 }
 
 #[derive(Debug, Args)]
@@ -71,7 +127,7 @@ pub(crate) struct Enrol {
     pub(crate) server: Server,
     #[command(flatten)]
     pub(crate) pin: PinArgs,
-    /// Where key.pem, cert.pem and ca.pem go. A key that is there already is used again.
+    /// Where key.pem, cert.pem, ca.pem and url.txt go. A key that is there already is used again.
     #[arg(long)]
     pub(crate) dir: PathBuf,
     /// The subject to ask for, such as "C=DE, CN=dev1". It may be empty if there is a --san.
@@ -80,15 +136,15 @@ pub(crate) struct Enrol {
     /// An alternative name to ask for: dns:NAME, email:ADDRESS, uri:URI or ip:ADDRESS. May be repeated.
     #[arg(long, value_name = "KIND:NAME", value_parser = san)]
     pub(crate) san: Vec<San>,
-    /// The challenge password. Better in the environment variable SCEP_CHALLENGE, where others do not see it.
-    #[arg(long, value_name = "PASSWORD")]
-    pub(crate) challenge: Option<String>,
-    /// Bits of a new RSA key, a multiple of 8.
-    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = key_bits)]
-    pub(crate) key_bits: usize,
-    /// How long to poll when the CA holds the request.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    pub(crate) wait_max: u32,
+    #[command(flatten)]
+    pub(crate) key: NewKey,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+    /// Asks the CA that takes over later: key and certificate go to key.next-ca.pem and cert.next-ca.pem.
+    #[arg(long)]
+    pub(crate) next_ca: bool,
 }
 
 #[derive(Debug, Args)]
@@ -96,7 +152,7 @@ pub(crate) struct Poll {
     /// The CA's URL. It is stored with the request, and compared with that if it is given.
     #[arg(long, value_parser = url)]
     pub(crate) url: Option<ScepUrl>,
-    /// Where key.pem and pending.scep are.
+    /// Where pending.scep and the keys of the request are.
     #[arg(long)]
     pub(crate) dir: PathBuf,
     /// How long to go on polling after the first time.
@@ -105,36 +161,73 @@ pub(crate) struct Poll {
     /// As for enrol.
     #[arg(long)]
     pub(crate) legacy: bool,
+    /// As for enrol.
+    #[arg(long)]
+    pub(crate) get: bool,
 }
 
-fn url(text: &str) -> Result<ScepUrl, String> {
-    let url = ScepUrl::parse(text).map_err(|error| error.to_string())?;
-    if url.is_https() {
-        return Err("this program has no TLS: give an http URL (SCEP protects its messages itself)".into());
-    }
-    Ok(url)
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Style {
+    /// By what the CA lists.
+    Auto,
+    /// RenewalReq (RFC 8894).
+    Renewal,
+    /// PKCSReq signed under the present certificate, as before RFC 8894.
+    Pkcsreq,
 }
 
-fn fingerprint(text: &str) -> Result<[u8; 32], String> {
-    let digits = text.chars().filter(|char| !matches!(char, ':' | ' '));
-    let digits: Option<Vec<u8>> =
-        digits.map(|char| char.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    let digits = digits.ok_or("not hexadecimal")?;
-    match digits.len() {
-        64 => {}
-        40 => return Err("40 digits are a SHA-1 fingerprint: give the SHA-256 one, of 64 digits".into()),
-        32 => return Err("32 digits are an MD5 fingerprint: give the SHA-256 one, of 64 digits".into()),
-        length => return Err(format!("{length} digits: a SHA-256 fingerprint has 64")),
-    }
-    let bytes: Vec<u8> = digits.as_chunks().0.iter().map(|[high, low]| high << 4 | low).collect();
-    bytes.try_into().map_err(|_| "not a SHA-256 fingerprint".into())
+#[derive(Debug, Args)]
+pub(crate) struct Renew {
+    #[command(flatten)]
+    pub(crate) home: Home,
+    /// Asks for a certificate for a new key, in key.next.pem until all is well. This is what happens anyway.
+    #[arg(long)]
+    pub(crate) new_key: bool,
+    /// Asks for a certificate for the key in key.pem once more.
+    #[arg(long, conflicts_with_all = ["new_key", "alg", "key_bits", "next_ca"])]
+    pub(crate) same_key: bool,
+    /// How to ask. With auto, a CA that lists no renewal, or a certificate that has ended, means a new enrolment: for
+    /// that most CAs want a challenge password.
+    #[arg(long, value_enum, default_value_t = Style::Auto)]
+    pub(crate) style: Style,
+    #[command(flatten)]
+    pub(crate) key: NewKey,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+    /// Asks the CA that takes over later. Nothing is replaced: key and certificate go to key.next-ca.pem and
+    /// cert.next-ca.pem.
+    #[arg(long)]
+    pub(crate) next_ca: bool,
 }
 
-fn key_bits(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(bits @ 2048..=8192) if bits % 8 == 0 => Ok(bits),
-        _ => Err("give a multiple of 8 from 2048 to 8192".into()),
-    }
+#[derive(Debug, Args)]
+pub(crate) struct Cert {
+    #[command(flatten)]
+    pub(crate) home: Home,
+    /// Serial number, as openssl prints it, of a certificate of the same issuer; without it, that of cert.pem.
+    #[arg(long, value_name = "HEX", value_parser = serial)]
+    pub(crate) serial: Option<Serial>,
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Crl {
+    #[command(flatten)]
+    pub(crate) home: Home,
+    /// Where to write the list, in DER; crl.der in the folder if not given.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NextCa {
+    #[command(flatten)]
+    pub(crate) home: Home,
 }
 
 /// The one line of a usage error that says what is wrong.

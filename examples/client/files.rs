@@ -1,102 +1,132 @@
-//! What is kept in the folder: key.pem, cert.pem, ca.pem, and pending.scep while the CA holds a request.
+//! What is kept in the folder: key.pem, cert.pem, ca.pem and url.txt, and pending.scep while the CA holds a request;
+//! see `swap` for what a renewal leaves.
 
-use crate::Failure;
+use super::Failure;
+use super::swap::{CERTIFICATE_NEXT_CA, NEXT_CA};
 use scep::Error;
 use scep::client::{Issued, TrustedCa, Wait};
-use scep::crypto::Random;
-use scep::crypto::rustcrypto::{KeyType, SoftwareKey, certificates_to_pem};
+use scep::crypto::rustcrypto::{certificates_from_pem, certificates_to_pem};
 use scep::error::InvalidMessage;
+use scep::pki_types::CertificateDer;
+use scep::transport::ScepUrl;
 use scep::wire::Certificate;
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
 
-const KEY: &str = "key.pem";
-const CERTIFICATE: &str = "cert.pem";
-const CA: &str = "ca.pem";
+pub(crate) const KEY: &str = "key.pem";
+pub(crate) const CERTIFICATE: &str = "cert.pem";
+pub(crate) const CA: &str = "ca.pem";
+const URL: &str = "url.txt";
 const PENDING: &str = "pending.scep";
+const LOCK: &str = ".lock";
 /// Longest file that is read.
 const MAX_FILE: u64 = 1 << 20;
 
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder {
+    path: PathBuf,
+    /// Held while this process is at work here.
+    lock: Option<File>,
+    /// After so many changes the power fails.
+    #[cfg(test)]
+    pub(crate) changes_left: std::cell::Cell<u32>,
+}
 
 impl Folder {
     /// The folder, which need not be there.
     pub(crate) fn at(path: &Path) -> Self {
-        Self(path.to_owned())
+        Self {
+            path: path.to_owned(),
+            lock: None,
+            #[cfg(test)]
+            changes_left: std::cell::Cell::new(u32::MAX),
+        }
     }
 
-    /// Makes the folder if it is not there, and sees that it can be written to: before anything is sent.
-    pub(crate) fn make(&self) -> Result<(), Failure> {
+    /// Makes the folder if it is not there, and enters it.
+    pub(crate) fn make(&mut self) -> Result<(), Failure> {
+        fs::create_dir_all(&self.path).map_err(|error| Failure::at(&self.path, error))?;
+        self.enter()
+    }
+
+    /// Sees that the folder can be written to, keeps other clients out, and finishes what was cut short: before
+    /// anything is sent.
+    pub(crate) fn enter(&mut self) -> Result<(), Failure> {
         // about as much as is stored later
         const ROOM: [u8; 16 << 10] = [0; 16 << 10];
-        fs::create_dir_all(&self.0).map_err(|error| Failure::at(&self.0, error))?;
-        let probe = write_temporary(&self.0.join("probe"), &ROOM, false).and_then(fs::remove_file);
-        probe.map_err(|error| Failure::at(&self.0, format_args!("cannot write here: {error}")))
+        let refused = |error| Failure::at(&self.path, format_args!("cannot write here: {error}"));
+        if !self.path.is_dir() {
+            return Err(Failure::at(&self.path, "there is no such folder"));
+        }
+        write_temporary(&self.file("probe"), &ROOM, false).and_then(fs::remove_file).map_err(refused)?;
+        let lock = File::create(self.file(LOCK)).map_err(refused)?;
+        // a file system without locks does no worse than before
+        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+            return Err(Failure::at(&self.path, "another client is at work here: wait until it ends"));
+        }
+        self.lock = Some(lock);
+        self.settle()
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
-    fn is_there(&self, name: &str) -> bool {
-        fs::symlink_metadata(self.0.join(name)).is_ok()
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    pub(crate) fn is_there(&self, name: &str) -> bool {
+        fs::symlink_metadata(self.file(name)).is_ok()
     }
 
     /// Refuses when there is a certificate: nothing is to be done.
-    pub(crate) fn refuse_if_enrolled(&self) -> Result<(), Failure> {
-        if !self.is_there(CERTIFICATE) {
+    pub(crate) fn refuse_if_there(&self, name: &str, instead: &str) -> Result<(), Failure> {
+        if !self.is_there(name) {
             return Ok(());
         }
-        let path = self.0.join(CERTIFICATE);
-        Err(Failure::at(&path, "exists already: use another --dir, or move it away"))
+        let line = format_args!("exists already: {instead}use another --dir, or move it away");
+        Err(Failure::at(&self.file(name), line))
     }
 
     pub(crate) fn has_pending(&self) -> bool {
         self.is_there(PENDING)
     }
 
-    /// The key from key.pem; if there is none, a new one, which is stored before anything is done with it.
-    pub(crate) fn key_or_new(&self, bits: usize) -> Result<SoftwareKey, Failure> {
-        if self.is_there(KEY) {
-            return self.key();
+    /// The certificates in a file, at least one. The first one can be read.
+    pub(crate) fn certificates(&self, name: &str) -> Result<Vec<CertificateDer<'static>>, Failure> {
+        read_certificates(&self.file(name))
+    }
+
+    /// The CA's URL: what the command line says, or else what enrolment stored.
+    pub(crate) fn url(&self, given: Option<&ScepUrl>) -> Result<ScepUrl, Failure> {
+        if let Some(url) = given {
+            return Ok(url.clone());
         }
-        let key = match SoftwareKey::generate(KeyType::Rsa(bits), &mut Random::system()) {
-            Ok(key) => key,
-            Err(error) => return Err(Failure::new(format_args!("making a key: {error}"))),
-        };
-        let path = self.0.join(KEY);
-        let pem = key.to_pem();
-        write_new(&path, pem.as_bytes()).map_err(|error| Failure::at(&path, error))?;
-        Ok(key)
-    }
-
-    fn key(&self) -> Result<SoftwareKey, Failure> {
-        let path = self.0.join(KEY);
-        let text = Zeroizing::new(read_text(&path)?);
-        SoftwareKey::from_pem(&text).map_err(|error| Failure::at(&path, error))
-    }
-
-    /// The key of a pending request.
-    pub(crate) fn key_of(&self, wait: &Wait) -> Result<SoftwareKey, Failure> {
-        let key = self.key()?;
-        if wait.public_key()? != key.public_key_der() {
-            return Err(Failure::at(&self.0.join(KEY), "not the key of the request in pending.scep"));
+        let path = self.file(URL);
+        if !self.is_there(URL) {
+            return Err(Failure::at(&path, "is not there: give the CA's --url"));
         }
-        Ok(key)
+        super::values::url(read_text(&path)?.trim()).map_err(|error| Failure::at(&path, error))
     }
 
-    /// Stores the certificate, then the others of the reply; and the CA's.
-    pub(crate) fn store_issued(&self, issued: &Issued) -> Result<(), Failure> {
-        self.store_ca(&issued.ca)?;
+    /// Stores the certificate, then the others of the reply; and the CA's, and where that is. What was there is in use
+    /// as long as the new one is not complete.
+    pub(crate) fn store_issued(&self, issued: &Issued, url: &str) -> Result<(), Failure> {
         let chain: Vec<&[u8]> = issued.chain().map(AsRef::as_ref).collect();
-        self.replace(CERTIFICATE, certificates_to_pem(&chain).as_bytes())?;
-        self.forget_pending()
+        let chain = certificates_to_pem(&chain);
+        if issued.ca.valid_from().is_some() {
+            self.store_ca(NEXT_CA, &issued.ca)?;
+            self.replace(CERTIFICATE_NEXT_CA, chain.as_bytes(), false)?;
+            return self.forget_pending();
+        }
+        self.store_ca(CA, &issued.ca)?;
+        self.replace(URL, format!("{url}\n").as_bytes(), false)?;
+        self.install(&chain)
     }
 
     /// Stores the anchors, and the CA certificates that chain to them.
-    pub(crate) fn store_ca(&self, ca: &TrustedCa) -> Result<(), Failure> {
+    pub(crate) fn store_ca(&self, name: &str, ca: &TrustedCa) -> Result<(), Failure> {
         let is_ca = |der: &[u8]| Certificate::parse(der).is_ok_and(|certificate| certificate.is_ca());
         let mut list: Vec<&[u8]> = ca.anchors().iter().map(AsRef::as_ref).collect();
         for der in ca.certificates() {
@@ -104,23 +134,23 @@ impl Folder {
                 list.push(der);
             }
         }
-        self.replace(CA, certificates_to_pem(&list).as_bytes())
+        self.replace(name, certificates_to_pem(&list).as_bytes(), false)
     }
 
     pub(crate) fn store_pending(&self, wait: &Wait) -> Result<(), Failure> {
-        self.replace(PENDING, &wait.save()?)
+        self.replace(PENDING, &wait.save()?, false)
     }
 
     /// What `resume` makes of pending.scep.
     pub(crate) fn pending(&self, resume: impl FnOnce(&[u8]) -> Result<Wait, Error>) -> Result<Wait, Failure> {
-        let path = self.0.join(PENDING);
+        let path = self.file(PENDING);
         if !self.has_pending() {
-            return Err(Failure::at(&self.0, "no request is pending here (there is no pending.scep)"));
+            return Err(Failure::at(&self.path, "no request is pending here (there is no pending.scep)"));
         }
         resume(&read(&path)?).map_err(|error| {
             let next = match error {
                 Error::InvalidMessage(InvalidMessage::SavedState) => {
-                    "; remove it and enrol anew, the key in key.pem is used again"
+                    "; remove it and ask anew, the key that is stored is used again"
                 }
                 _ => "",
             };
@@ -129,20 +159,44 @@ impl Folder {
     }
 
     pub(crate) fn forget_pending(&self) -> Result<(), Failure> {
-        let path = self.0.join(PENDING);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::at(&path, error)),
-            _ => Ok(()),
-        }
+        self.change(PENDING, |path| match fs::remove_file(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other,
+        })
     }
 
-    fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let path = self.0.join(name);
-        let replaced = write_temporary(&path, bytes, false).and_then(|temporary| {
-            fs::rename(&temporary, &path).inspect_err(|_| drop(fs::remove_file(&temporary)))
-        });
-        replaced.map_err(|error| Failure::at(&path, error))
+    /// Writes a file in place of one that may be there.
+    pub(crate) fn replace(&self, name: &str, bytes: &[u8], secret: bool) -> Result<(), Failure> {
+        self.change(name, |path| replace(path, bytes, secret))
     }
+
+    /// One change, which is on the disk when this returns, and is done as a whole or not at all.
+    pub(crate) fn change(
+        &self,
+        name: &str,
+        change: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        #[cfg(test)]
+        match self.changes_left.get().checked_sub(1) {
+            Some(left) => self.changes_left.set(left),
+            None => return Err(Failure::new("the power failed")),
+        }
+        let path = self.file(name);
+        change(&path).and_then(|()| sync(&self.path)).map_err(|error| Failure::at(&path, error))
+    }
+}
+
+pub(crate) fn replace(path: &Path, bytes: &[u8], secret: bool) -> io::Result<()> {
+    let temporary = write_temporary(path, bytes, secret)?;
+    fs::rename(&temporary, path).inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
+/// The certificates in a file, at least one. The first one can be read.
+pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let list = certificates_from_pem(&read_text(path)?).map_err(|error| Failure::at(path, error))?;
+    let first = list.first().ok_or_else(|| Failure::at(path, "there is no certificate in it"))?;
+    Certificate::parse(first).map_err(|error| Failure::at(path, error))?;
+    Ok(list)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -156,17 +210,8 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     String::from_utf8(read(path)?).map_err(|_| Failure::at(path, "not text"))
 }
 
-/// Writes a file that only its owner may read and that must not be there yet. Two processes cannot both succeed.
-fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let temporary = write_temporary(path, bytes, true)?;
-    // a link never replaces anything, as a rename would
-    let linked = fs::hard_link(&temporary, path);
-    fs::remove_file(&temporary)?;
-    linked
-}
-
 /// Writes to a temporary file beside `path`, down to the disk.
-fn write_temporary(path: &Path, bytes: &[u8], secret: bool) -> std::io::Result<PathBuf> {
+pub(crate) fn write_temporary(path: &Path, bytes: &[u8], secret: bool) -> io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}", std::process::id()));
     let _ = fs::remove_file(&temporary);
@@ -183,11 +228,10 @@ fn write_temporary(path: &Path, bytes: &[u8], secret: bool) -> std::io::Result<P
         file.write_all(bytes)?;
         file.sync_all()
     });
-    match written {
-        Ok(()) => Ok(temporary),
-        Err(error) => {
-            let _ = fs::remove_file(&temporary);
-            Err(error)
-        }
-    }
+    written.map(|()| temporary.clone()).inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
+/// So that names survive a power cut too.
+fn sync(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

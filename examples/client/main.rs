@@ -2,36 +2,47 @@
 //! HTTP, files, patience, and the decision which CA to trust.
 //!
 //! ```text
-//! client ca    --url URL                                  prints the CA's fingerprints, to be compared
-//! client enrol --url URL --ca-sha256 HEX --dir DIR --subject "C=DE, CN=dev1" --challenge PASSWORD
-//! client poll  --dir DIR                                  goes on when the CA has held the request
-//! client caps  --url URL                                  prints the CA's capabilities
+//! client ca      --url URL                                prints the CA's fingerprints, to be compared
+//! client enrol   --url URL --ca-sha256 HEX --dir DIR --subject "C=DE, CN=dev1" --challenge PASSWORD
+//! client poll    --dir DIR                                goes on when the CA has held the request
+//! client renew   --dir DIR                                a new key and certificate in place of those there
+//! client cert    --dir DIR [--serial HEX]                 asks the CA for a certificate
+//! client crl     --dir DIR                                whether the certificate is revoked
+//! client next-ca --dir DIR                                the CA that takes over later
+//! client caps    --url URL                                prints the CA's capabilities
 //! ```
 
-mod args;
-mod files;
+pub(crate) mod args;
+mod enrol;
+pub(crate) mod files;
 mod http;
+mod keys;
 mod names;
+mod next_ca;
 mod pending;
+pub(crate) mod query;
+mod renew;
 mod run;
+mod swap;
 mod trust;
+mod values;
 
-use args::{Ca, Cli, Command, Enrol, Poll, Server};
+use args::{Ca, Cli, Command, Server};
 use clap::Parser;
-use files::Folder;
-use names::San;
-use pending::{follow, go_on};
-use run::Runner;
-use scep::client::{Done, Driven, NewEnrolment};
-use scep::crypto::{ChallengePassword, Random};
-use scep::wire::{DistinguishedName, Limits};
+use files::{CA, Folder};
+use run::{Runner, Tolerance};
+use scep::client::{Done, Driven, UntrustedText};
+use scep::pki_types::UnixTime;
+use scep::wire::FailInfo;
 use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 use trust::Pin;
 
 /// What `main` tells its caller.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Done,
     Refused,
@@ -39,7 +50,8 @@ pub(crate) enum End {
 }
 
 /// One line for a person.
-pub(crate) struct Failure(String);
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) String);
 
 impl Failure {
     pub(crate) fn new(text: impl Display) -> Self {
@@ -58,14 +70,30 @@ impl From<scep::Error> for Failure {
 }
 
 /// A line of result. Nobody may be there to read it; that is no reason to stop.
+#[cfg(not(test))]
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 /// A line that is not the result.
+#[cfg(not(test))]
 pub(crate) fn note(line: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
+
+#[cfg(test)]
+thread_local! {
+    /// What this test's client has printed.
+    pub(crate) static SAID: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+#[cfg(test)]
+pub(crate) fn say(line: impl Display) {
+    SAID.with_borrow_mut(|said| drop(writeln!(said, "{line}")));
+}
+
+#[cfg(test)]
+pub(crate) use say as note;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -80,13 +108,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    let ended = match cli.command {
-        Command::Caps(server) => capabilities(&server),
-        Command::Ca(ca) => certificates(&ca),
-        Command::Enrol(enrol) => enrolment(&enrol),
-        Command::Poll(poll) => resumption(&poll),
-    };
-    match ended {
+    match run(cli) {
         Ok(End::Done) => ExitCode::SUCCESS,
         Ok(End::Refused) => ExitCode::from(3),
         Ok(End::Pending) => ExitCode::from(4),
@@ -97,10 +119,23 @@ fn main() -> ExitCode {
     }
 }
 
+pub(crate) fn run(cli: Cli) -> Result<End, Failure> {
+    match cli.command {
+        Command::Caps(server) => capabilities(&server),
+        Command::Ca(ca) => certificates(&ca),
+        Command::Enrol(args) => enrol::run(&args),
+        Command::Poll(args) => pending::run(&args),
+        Command::Renew(args) => renew::run(&args),
+        Command::Cert(args) => query::certificate(&args),
+        Command::Crl(args) => query::crl(&args),
+        Command::NextCa(args) => next_ca::run(&args),
+    }
+}
+
 fn capabilities(server: &Server) -> Result<End, Failure> {
-    let mut runner = Runner::new(server.legacy, None);
+    let mut runner = Runner::new(Tolerance { legacy: server.legacy, get: false }, None);
     let step = runner.client.fetch_capabilities(server.url.as_str())?;
-    match runner.go(step, None)? {
+    match runner.go(step, &[])? {
         Driven::Done(Done::Capabilities(list)) if list.is_empty() => match runner.not_scep() {
             // an unknown capability is plain text, and no fault
             Some(what) if what != "plain text" => {
@@ -116,84 +151,30 @@ fn capabilities(server: &Server) -> Result<End, Failure> {
     Ok(End::Done)
 }
 
-fn certificates(ca: &Ca) -> Result<End, Failure> {
-    let mut runner = Runner::new(ca.server.legacy, Pin::read(&ca.pin)?);
+fn certificates(args: &Ca) -> Result<End, Failure> {
+    let tolerance = Tolerance { legacy: args.server.legacy, get: false };
+    let mut runner = Runner::new(tolerance, Pin::read(&args.pin)?);
     runner.show_ca = true;
-    let step = runner.client.fetch_ca(ca.server.url.as_str())?;
-    let Driven::Done(Done::Ca(trusted)) = runner.go(step, None)? else { return Err(unexpected()) };
+    let trusted = runner.ca(args.server.url.as_str())?;
     say("trusted");
-    if let Some(folder) = ca.dir.as_deref().map(Folder::at) {
+    if let Some(mut folder) = args.dir.as_deref().map(Folder::at) {
         folder.make()?;
-        folder.store_ca(&trusted)?;
+        folder.store_ca(CA, &trusted)?;
     }
     Ok(End::Done)
 }
 
-fn enrolment(args: &Enrol) -> Result<End, Failure> {
-    if args.subject.name().is_empty() && args.san.is_empty() {
-        return Err(Failure::new("--subject is empty: give a subject, or at least one --san"));
-    }
-    let most = Limits::DEFAULT.names;
-    if args.san.len() > most {
-        return Err(Failure::new(format_args!("--san given {} times: at most {most}", args.san.len())));
-    }
-    let mut runner = Runner::new(args.server.legacy, Pin::read(&args.pin)?);
-    let url = args.server.url.as_str();
-    if args.pin.is_missing() {
-        // ends in an error that says what to do
-        let step = runner.client.fetch_ca(url)?;
-        return runner.go(step, None).and(Err(unexpected()));
-    }
-    let folder = Folder::at(&args.dir);
-    folder.refuse_if_enrolled()?;
-    if folder.has_pending() {
-        let next = go_on(&folder, args.wait_max, args.server.legacy);
-        let line =
-            format!("a request is pending here: remove pending.scep to give it up, or go on with {next}");
-        return Err(Failure::at(&args.dir, line));
-    }
-    let challenge = challenge(args)?;
-    folder.make()?;
-    let key = folder.key_or_new(args.key_bits)?;
-    let names: Vec<_> = args.san.iter().map(San::general_name).collect();
-    let mut request =
-        NewEnrolment::builder(args.subject.clone(), key.public_key_der()).subject_alt_names(&names);
-    if let Some(challenge) = challenge {
-        request = request.challenge(challenge);
-    }
-    let step = runner.client.enrol(url, request.build()?, &mut Random::system())?;
-    let driven = runner.go(step, Some(&key))?;
-    follow(runner, driven, &key, &args.subject, &folder, args.wait_max)
+/// The CA's refusal, in one line.
+pub(crate) fn refused(fail_info: FailInfo, text: Option<UntrustedText>, more: &str) -> End {
+    let text = text.map(|text| format!(": {text}")).unwrap_or_default();
+    note(format_args!("error: refused by the CA: {fail_info}{text}{more}"));
+    End::Refused
 }
 
-fn challenge(args: &Enrol) -> Result<Option<ChallengePassword>, Failure> {
-    const VARIABLE: &str = "SCEP_CHALLENGE";
-    let from_environment = || match std::env::var(VARIABLE) {
-        Ok(text) => Ok(Some(text).filter(|text| !text.is_empty())),
-        Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(error) => Err(Failure::new(format_args!("{VARIABLE}: {error}"))),
-    };
-    let text = match &args.challenge {
-        Some(text) => Some(text.clone()),
-        None => from_environment()?,
-    };
-    Ok(text.map(ChallengePassword::new).transpose()?)
-}
-
-fn resumption(args: &Poll) -> Result<End, Failure> {
-    let folder = Folder::at(&args.dir);
-    folder.refuse_if_enrolled()?;
-    let mut runner = Runner::new(args.legacy, None);
-    let wait = folder.pending(|saved| runner.client.resume(saved))?;
-    if let Some(url) = args.url.as_ref().filter(|url| url.as_str() != wait.url()) {
-        return Err(Failure::new(format_args!("the request is pending at {}, not at {url}", wait.url())));
-    }
-    let key = folder.key_of(&wait)?;
-    folder.make()?;
-    let subject = DistinguishedName::from(wait.subject()?);
-    let step = wait.poll(&mut Random::system()).map_err(|failed| failed.error)?;
-    let driven = runner.go(step, Some(&key))?;
-    follow(runner, driven, &key, &subject, &folder, args.wait_max)
+/// A time as people write it, in UTC.
+pub(crate) fn date(time: UnixTime) -> String {
+    let time = der::DateTime::from_unix_duration(Duration::from_secs(time.as_secs()));
+    time.map(|time| time.to_string()).unwrap_or_else(|_| "after the year 9999".into())
 }
 
 pub(crate) fn unexpected() -> Failure {

@@ -1,9 +1,11 @@
 //! Patience: polling while the CA holds the request, and how to go on later.
 
-use crate::files::Folder;
-use crate::run::Runner;
-use crate::{End, Failure, note, say, unexpected};
-use scep::client::{Done, Driven};
+use super::args::Poll;
+use super::files::Folder;
+use super::run::{Runner, Tolerance};
+use super::swap::{CERTIFICATE_NEXT_CA, CERTIFICATE_OLD, KEY_NEXT_CA, KEY_OLD, NEXT_CA};
+use super::{End, Failure, date, refused, say, unexpected};
+use scep::client::{Done, Driven, Issued};
 use scep::crypto::Random;
 use scep::crypto::rustcrypto::SoftwareKey;
 use scep::wire::{Certificate, DistinguishedName};
@@ -11,16 +13,48 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+/// What is under way, and where its result goes.
+pub(crate) struct Request<'a> {
+    pub(crate) folder: &'a Folder,
+    pub(crate) url: &'a str,
+    pub(crate) keys: &'a [&'a SoftwareKey],
+    pub(crate) asked: &'a DistinguishedName,
+    pub(crate) wait_max: u32,
+    /// What to try when the CA refuses.
+    pub(crate) advice: &'static str,
+}
+
+/// Goes on with what is stored.
+pub(crate) fn run(args: &Poll) -> Result<End, Failure> {
+    let mut folder = Folder::at(&args.dir);
+    folder.enter()?;
+    let mut runner = Runner::new(Tolerance { legacy: args.legacy, get: args.get }, None);
+    let wait = folder.pending(|saved| runner.client.resume(saved))?;
+    if let Some(url) = args.url.as_ref().filter(|url| url.as_str() != wait.url()) {
+        return Err(Failure::new(format_args!("the request is pending at {}, not at {url}", wait.url())));
+    }
+    let keys = folder.keys_of(&wait)?;
+    let keys: Vec<_> = keys.iter().collect();
+    let (subject, url) = (DistinguishedName::from(wait.subject()?), wait.url().to_owned());
+    let step = wait.poll(&mut Random::system()).map_err(|failed| runner.misuse(failed.error))?;
+    let driven = runner.go(step, &keys)?;
+    let (folder, asked, wait_max) = (&folder, &subject, args.wait_max);
+    follow(runner, driven, &Request { folder, url: &url, keys: &keys, asked, wait_max, advice: "" })
+}
+
+/// One request at a time: a second one would put its state in the place of the first.
+pub(crate) fn refuse_if_pending(folder: &Folder, wait_max: u32, tolerance: Tolerance) -> Result<(), Failure> {
+    if !folder.has_pending() {
+        return Ok(());
+    }
+    let next = go_on(folder, wait_max, tolerance);
+    let line = format!("a request is pending here: remove pending.scep to give it up, or go on with {next}");
+    Err(Failure::at(folder.path(), line))
+}
+
 /// Polls as long as the CA holds the request and patience lasts, and stores what comes out.
-pub(crate) fn follow(
-    mut runner: Runner,
-    driven: Driven,
-    key: &SoftwareKey,
-    asked: &DistinguishedName,
-    folder: &Folder,
-    wait_max: u32,
-) -> Result<End, Failure> {
-    let legacy = runner.legacy;
+pub(crate) fn follow(mut runner: Runner, driven: Driven, request: &Request<'_>) -> Result<End, Failure> {
+    let Request { folder, url, keys, wait_max, advice, .. } = *request;
     let start = Instant::now();
     let patience = Duration::from_secs(wait_max.into());
     let mut driven = driven;
@@ -28,44 +62,59 @@ pub(crate) fn follow(
         let wait = match driven {
             Driven::Held(wait) => wait,
             Driven::Done(Done::Issued(issued)) => {
-                folder.store_issued(&issued)?;
-                let certificate = Certificate::parse(&issued.certificate)?;
-                let subject = certificate.subject();
-                say(format_args!("issued: {subject}\n  stored in {}", folder.path().display()));
-                // a CA may do so (RFC 8894 section 3.3.2.1)
-                if !asked.name().matches(&subject) {
-                    say(format_args!("note: asked for {asked}, issued for {subject}"));
-                }
+                let had_one = folder.is_there(super::files::CERTIFICATE);
+                folder.store_issued(&issued, url)?;
+                report(&issued, request, had_one)?;
                 return Ok(End::Done);
             }
             Driven::Done(Done::Refused { fail_info, text }) => {
-                let text = text.map(|text| format!(": {text}")).unwrap_or_default();
                 // the refusal is what counts; one line for both
                 let left = folder.forget_pending().err();
                 let left = left.map(|Failure(line)| format!("; {line}")).unwrap_or_default();
-                note(format_args!("error: refused by the CA: {fail_info}{text}{left}"));
-                return Ok(End::Refused);
+                return Ok(refused(fail_info, text, &format!("{advice}{left}")));
             }
             Driven::Done(_) => return Err(unexpected()),
         };
         // first of all, so that nothing is lost whatever happens while we wait
         folder.store_pending(&wait)?;
-        let next = go_on(folder, wait_max, legacy);
+        let next = go_on(folder, wait_max, runner.tolerance);
         let left = patience.saturating_sub(start.elapsed());
         if left.is_zero() {
             say(format_args!("pending: transaction {}; go on with\n  {next}", wait.transaction_id()));
             return Ok(End::Pending);
         }
         sleep(wait.after().min(left));
-        let step = wait.poll(&mut Random::system()).map_err(|failed| failed.error)?;
+        let step = wait.poll(&mut Random::system()).map_err(|failed| runner.misuse(failed.error))?;
         driven = runner
-            .go(step, Some(key))
+            .go(step, keys)
             .map_err(|Failure(line)| Failure(format!("{line}; still pending, go on with {next}")))?;
     }
 }
 
+fn report(issued: &Issued, request: &Request<'_>, had_one: bool) -> Result<(), Failure> {
+    let Request { folder, asked, .. } = *request;
+    let certificate = Certificate::parse(&issued.certificate)?;
+    let subject = certificate.subject();
+    let until = date(certificate.not_after()?);
+    say(format_args!("issued: {subject}\n  stored in {}, valid until {until}", folder.path().display()));
+    match issued.ca.valid_from() {
+        Some(from) => say(format_args!(
+            "  for use from {}: rename {KEY_NEXT_CA}, {CERTIFICATE_NEXT_CA} and {NEXT_CA} to key.pem, \
+             cert.pem and ca.pem then",
+            date(from)
+        )),
+        None if had_one => say(format_args!("  what it replaces is in {KEY_OLD} and {CERTIFICATE_OLD}")),
+        None => {}
+    }
+    // a CA may do so (RFC 8894 section 3.3.2.1)
+    if !asked.name().matches(&subject) {
+        say(format_args!("note: asked for {asked}, issued for {subject}"));
+    }
+    Ok(())
+}
+
 /// The command that goes on, to be copied into a shell.
-pub(crate) fn go_on(folder: &Folder, wait_max: u32, legacy: bool) -> String {
+fn go_on(folder: &Folder, wait_max: u32, tolerance: Tolerance) -> String {
     let program = std::env::args_os().next().unwrap_or_else(|| "client".into());
     let path = folder.path();
     // what begins with a hyphen would be an option
@@ -74,7 +123,9 @@ pub(crate) fn go_on(folder: &Folder, wait_max: u32, legacy: bool) -> String {
     let dir = dir.to_string_lossy();
     let (program, dir) = (quoted(&program.to_string_lossy()), quoted(&dir));
     let wait = if wait_max == 0 { String::new() } else { format!(" --wait-max {wait_max}") };
-    format!("{program} poll --dir {dir}{wait}{}", if legacy { " --legacy" } else { "" })
+    let Tolerance { legacy, get } = tolerance;
+    let (legacy, get) = (if legacy { " --legacy" } else { "" }, if get { " --get" } else { "" });
+    format!("{program} poll --dir {dir}{wait}{legacy}{get}")
 }
 
 fn quoted(text: &str) -> String {

@@ -1,12 +1,14 @@
 //! Takes steps until the end, and tries again what may be tried again.
 
-use crate::http::{Http, HttpError};
-use crate::trust::{Pin, judge};
-use crate::{Failure, say};
+use super::http::{Http, HttpError};
+use super::trust::{Pin, judge};
+use super::{Failure, say, unexpected};
 use scep::Error;
-use scep::client::{Client, ClientConfig, Compat, DriveCause, DriveError, Driven, Step, Transmit, drive};
-use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
-use scep::crypto::{DecryptJob, Decryptor, KeyError, NoKey, Random, Rng, Unwrapped};
+use scep::client::{
+    Client, ClientConfig, Compat, Done, DriveCause, DriveError, Driven, Step, Transmit, TrustedCa, drive,
+};
+use scep::crypto::rustcrypto::{KeyRing, PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
+use scep::crypto::{DecryptJob, Decryptor, KeyError, Random, Rng, Unwrapped};
 use scep::error::{ApiMisuse, InvalidMessage, PeerMisbehaved};
 use scep::pki_types::UnixTime;
 use scep::transport::Operation;
@@ -20,10 +22,17 @@ const ATTEMPTS_UNVERIFIED: u32 = 3;
 /// The longest pause between two attempts. A CA that wants more patience gets none.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// What is let through for old peers.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tolerance {
+    pub(crate) legacy: bool,
+    pub(crate) get: bool,
+}
+
 pub(crate) struct Runner {
     pub(crate) client: Client,
     http: Http,
-    pub(crate) legacy: bool,
+    pub(crate) tolerance: Tolerance,
     /// Which CA to trust.
     pin: Option<Pin>,
     /// Whether the CA's certificates are printed in any case, or only when they are not trusted.
@@ -31,15 +40,18 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    pub(crate) fn new(legacy: bool, pin: Option<Pin>) -> Self {
+    pub(crate) fn new(tolerance: Tolerance, pin: Option<Pin>) -> Self {
+        let Tolerance { legacy, get } = tolerance;
         let mut compat = Compat::STRICT;
+        compat.get_pki_operation = get;
+        compat.sha1_fingerprint = legacy;
         compat.des_cbc_reply = legacy;
         compat.recipient_without_key_encipherment = legacy;
         let provider = if legacy { &PROVIDER_WITH_LEGACY } else { &PROVIDER };
         let config = ClientConfig::new(provider)
             .compat(compat)
             .poll_interval(Duration::from_secs(1), Duration::from_secs(60));
-        Self { client: Client::new(config), http: Http::new(), legacy, pin, show_ca: false }
+        Self { client: Client::new(config), http: Http::new(), tolerance, pin, show_ca: false }
     }
 
     /// What the last answer was, if it was nothing that a SCEP server sends.
@@ -47,8 +59,19 @@ impl Runner {
         self.http.not_scep()
     }
 
-    /// Goes on from `step`. The key may be missing where nothing is to be signed.
-    pub(crate) fn go(&mut self, step: Step, key: Option<&SoftwareKey>) -> Result<Driven, Failure> {
+    /// The CA, when it is the one to be trusted.
+    pub(crate) fn ca(&mut self, url: &str) -> Result<TrustedCa, Failure> {
+        let step = self.client.fetch_ca(url)?;
+        match self.go(step, &[])? {
+            Driven::Done(Done::Ca(trusted)) => Ok(trusted),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Goes on from `step`, with the keys that are to sign and to open replies.
+    pub(crate) fn go(&mut self, step: Step, keys: &[&SoftwareKey]) -> Result<Driven, Failure> {
+        let keys = KeyRing::new(keys);
+        let next_ca = matches!(&step, Step::Transmit(first) if first.operation() == Operation::GetNextCaCert);
         let mut step = step;
         let mut attempt = 1;
         loop {
@@ -56,11 +79,8 @@ impl Runner {
             let trust = |trust| judge(trust, self.pin.as_ref(), self.show_ca, &mut remark);
             let (mut rng, now) = (Random::system(), Some(UnixTime::now()));
             let http = &mut self.http;
-            let mut decryptor = Verified { key, reached: false };
-            let driven = match key {
-                Some(key) => drive(step, http, &mut &*key, &mut decryptor, trust, &mut rng, now),
-                None => drive(step, http, &mut NoKey, &mut decryptor, trust, &mut rng, now),
-            };
+            let mut decryptor = Verified { keys: &keys, reached: false };
+            let driven = drive(step, http, &mut &keys, &mut decryptor, trust, &mut rng, now);
             let DriveError { cause, retry, retry_after } = match driven {
                 Ok(driven) => return Ok(driven),
                 Err(error) => error,
@@ -75,7 +95,11 @@ impl Runner {
             let pause = pause(attempt, most, retry_after);
             // how long the CA wants to be left alone is news only when it is not done
             let left_alone = retry_after.filter(|_| pause.is_none());
-            let why = remark.unwrap_or_else(|| self.explain(&cause, operation, left_alone));
+            let mut why = remark.unwrap_or_else(|| self.explain(&cause, operation, left_alone));
+            if let (true, DriveCause::Protocol(Error::UnexpectedStatus(400..=499 | 501))) = (next_ca, &cause)
+            {
+                why += "; the CA announces no next CA";
+            }
             step = match (again, pause) {
                 (Some(again), Some(pause)) => {
                     say(format_args!("note: {why}; again in {} s", pause.as_secs()));
@@ -145,11 +169,20 @@ impl Runner {
         if let (Error::UnexpectedStatus(_), Some(seconds)) = (error, retry_after) {
             return format!("{error}; the CA asks to come again in {seconds} s");
         }
-        let hint = match error {
-            Error::Unsupported(_) if !self.legacy => {
+        format!("{error}{}", self.hint(error))
+    }
+
+    /// One line about an error before anything is sent.
+    pub(crate) fn misuse(&self, error: Error) -> Failure {
+        Failure::new(format_args!("{error}{}", self.hint(&error)))
+    }
+
+    fn hint(&self, error: &Error) -> &'static str {
+        match error {
+            Error::Unsupported(_) if !self.tolerance.legacy => {
                 "; with --legacy this program takes SHA-1, triple DES and single DES"
             }
-            Error::ApiMisuse(ApiMisuse::Recipient) if !self.legacy => {
+            Error::ApiMisuse(ApiMisuse::Recipient) if !self.tolerance.legacy => {
                 "; with --legacy this program takes a CA without keyEncipherment"
             }
             Error::PeerMisbehaved(PeerMisbehaved::Fingerprint) => {
@@ -157,25 +190,22 @@ impl Runner {
             }
             Error::UnexpectedStatus(300..400) => "; redirects are not followed",
             _ => "",
-        };
-        format!("{error}{hint}")
+        }
     }
 }
 
 /// Unwraps content keys, and remembers that it was asked to: the reply had been verified by then, and the same request
 /// would have the same one again.
 struct Verified<'a> {
-    key: Option<&'a SoftwareKey>,
+    keys: &'a KeyRing<'a>,
     reached: bool,
 }
 
 impl Decryptor for Verified<'_> {
     fn decrypt(&mut self, job: &DecryptJob, rng: &mut Rng<'_>) -> Result<Unwrapped, KeyError> {
         self.reached = true;
-        match self.key {
-            Some(key) => key.decrypt(job, rng),
-            None => NoKey.decrypt(job, rng),
-        }
+        let mut keys = self.keys;
+        keys.decrypt(job, rng)
     }
 }
 

@@ -1,34 +1,60 @@
 //! Which CA is trusted: the one with a given fingerprint or certificate, and no other.
 
-use crate::args::PinArgs;
-use crate::files::read_text;
-use crate::{Failure, say};
-use scep::client::{Failed, Step, Trust};
-use scep::crypto::rustcrypto::certificates_from_pem;
+use super::args::PinArgs;
+use super::files::{CA, Folder, read_certificates};
+use super::{Failure, say};
+use scep::client::{Failed, Step, Trust, TrustedCa};
+use scep::crypto::Digest;
+use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY};
 use scep::error::ApiMisuse;
 use scep::pki_types::CertificateDer;
 use scep::wire::{Certificate, KeyUsage};
 use std::fmt::Write;
+use std::path::Path;
 
 pub(crate) enum Pin {
     Sha256([u8; 32]),
+    /// Takes `Compat::sha1_fingerprint`.
+    Sha1([u8; 20]),
     Certificate(CertificateDer<'static>),
 }
 
 impl Pin {
     pub(crate) fn read(args: &PinArgs) -> Result<Option<Self>, Failure> {
-        match (&args.ca_sha256, &args.ca_pem) {
-            (Some(fingerprint), _) => Ok(Some(Self::Sha256(*fingerprint))),
-            (None, Some(path)) => {
-                let list =
-                    certificates_from_pem(&read_text(path)?).map_err(|error| Failure::at(path, error))?;
-                let first = list.into_iter().next();
-                let first = first.ok_or_else(|| Failure::at(path, "there is no certificate in it"))?;
-                Certificate::parse(&first).map_err(|error| Failure::at(path, error))?;
-                Ok(Some(Self::Certificate(first)))
-            }
-            (None, None) => Ok(None),
+        let PinArgs { ca_sha256, ca_pem, ca_sha1 } = args;
+        let pem = ca_pem.as_ref().map(|path| read_certificates(path)).transpose()?;
+        let pinned = pem.and_then(|list| list.into_iter().next()).map(Self::Certificate);
+        Ok(ca_sha256.map(Self::Sha256).or(ca_sha1.map(Self::Sha1)).or(pinned))
+    }
+
+    /// The CA that was trusted before.
+    pub(crate) fn stored(folder: &Folder) -> Result<Self, Failure> {
+        if !folder.is_there(CA) {
+            let line = "is not there: `ca` with a fingerprint and this --dir gets it again";
+            return Err(Failure::at(&folder.file(CA), line));
         }
+        Ok(Self::Certificate(folder.certificates(CA)?.swap_remove(0)))
+    }
+}
+
+/// Whom messages are encrypted for when the CA's certificates do not tell.
+pub(crate) struct Recipient<'a> {
+    path: &'a Path,
+    certificate: CertificateDer<'static>,
+}
+
+impl<'a> Recipient<'a> {
+    /// The first certificate in this file.
+    pub(crate) fn read(path: &'a Path) -> Result<Self, Failure> {
+        Ok(Self { path, certificate: read_certificates(path)?.swap_remove(0) })
+    }
+
+    pub(crate) fn choose(self, ca: TrustedCa) -> Result<TrustedCa, Failure> {
+        ca.with_recipient(&self.certificate).map_err(|_| {
+            let line =
+                "not a certificate of the CA or its RA with an RSA key: `ca` prints those that there are";
+            Failure::at(self.path, line)
+        })
     }
 }
 
@@ -43,16 +69,17 @@ pub(crate) fn judge(
     remark: &mut Option<String>,
 ) -> Result<Step, Box<Failed<Trust>>> {
     if show || pin.is_none() {
-        print(&trust, |_| true);
+        print(trust.certificates().iter());
     }
     if let Some(wrong) = pin.and_then(|pin| pinned_other_than_ca(&trust, pin)) {
         if !show {
-            print(&trust, may_anchor);
+            print(trust.certificates().iter().filter(|der| may_anchor(der)));
         }
         *remark = Some(wrong);
     }
     let judged = match pin {
         Some(Pin::Sha256(fingerprint)) => trust.matching_sha256(fingerprint),
+        Some(Pin::Sha1(fingerprint)) => trust.matching_sha1(fingerprint),
         Some(Pin::Certificate(anchor)) => trust.pinned(anchor),
         None => Err(Box::new(Failed { error: ApiMisuse::NoAnchor.into(), retry: None, retry_after: None })),
     };
@@ -60,7 +87,7 @@ pub(crate) fn judge(
         && let Some(trust) = &failed.retry
         && !show
     {
-        print(trust, |_| true);
+        print(trust.certificates().iter());
     }
     judged
 }
@@ -74,11 +101,14 @@ fn may_anchor(der: &CertificateDer<'_>) -> bool {
 fn pinned_other_than_ca(trust: &Trust, pin: &Pin) -> Option<String> {
     let fits = |der: &&CertificateDer<'static>| match pin {
         Pin::Sha256(fingerprint) => trust.sha256(der).is_ok_and(|own| own == *fingerprint),
+        Pin::Sha1(fingerprint) => sha1(der).is_some_and(|own| own == fingerprint),
         Pin::Certificate(_) => false,
     };
     let (what, der) = match pin {
-        Pin::Sha256(_) => ("the fingerprint is that of", trust.certificates().iter().find(fits)?),
-        Pin::Certificate(der) => ("in the --ca-pem file stands", der),
+        Pin::Sha256(_) | Pin::Sha1(_) => {
+            ("the fingerprint is that of", trust.certificates().iter().find(fits)?)
+        }
+        Pin::Certificate(der) => ("in the PEM file stands", der),
     };
     let certificate = Certificate::parse(der).ok().filter(|_| !may_anchor(der))?;
     let whose = match role(&certificate) {
@@ -94,13 +124,20 @@ fn pinned_other_than_ca(trust: &Trust, pin: &Pin) -> Option<String> {
     Some(format!("{what} {whose}: {subject}; {next}"))
 }
 
-fn print(trust: &Trust, which: impl Fn(&CertificateDer<'_>) -> bool) {
-    for der in trust.certificates().iter().filter(|der| which(der)) {
+/// SHA-1 over a certificate, for comparing only.
+fn sha1(der: &[u8]) -> Option<Vec<u8>> {
+    let digest = PROVIDER_WITH_LEGACY.digest(Digest::Sha1).ok()?;
+    Some(digest.digest(&[der]).as_bytes().to_vec())
+}
+
+/// What certificates these are, and their fingerprints.
+pub(crate) fn print<'a>(list: impl Iterator<Item = &'a CertificateDer<'static>>) {
+    for der in list {
         let (subject, role) = match Certificate::parse(der) {
             Ok(certificate) => (certificate.subject().to_string(), role(&certificate)),
             Err(error) => (error.to_string(), "unreadable"),
         };
-        let fingerprint = trust.sha256(der).map(|bytes| colons(&bytes)).unwrap_or_default();
+        let fingerprint = PROVIDER.sha256(&[der]).map(|bytes| colons(&bytes)).unwrap_or_default();
         say(format_args!("{role}: {subject}\n  SHA-256 {fingerprint}"));
     }
 }

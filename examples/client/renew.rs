@@ -1,0 +1,81 @@
+//! A certificate in place of the one in the folder.
+
+use super::args::{Renew, Style};
+use super::enrol::challenge;
+use super::files::Folder;
+use super::pending::{Request, follow, refuse_if_pending};
+use super::run::{Runner, Tolerance};
+use super::swap::{CERTIFICATE_NEXT_CA, KEY_NEXT, KEY_NEXT_CA};
+use super::trust::{Pin, Recipient};
+use super::{End, Failure, date, next_ca, note};
+use scep::Error;
+use scep::client::{Renewal, RenewalStyle};
+use scep::crypto::Random;
+use scep::error::ApiMisuse;
+use scep::pki_types::UnixTime;
+use scep::wire::{Certificate, DistinguishedName};
+
+pub(crate) fn run(args: &Renew) -> Result<End, Failure> {
+    args.key.check()?;
+    let tolerance = Tolerance { legacy: args.home.legacy, get: args.sending.get };
+    let recipient = args.sending.recipient.as_deref().map(Recipient::read).transpose()?;
+    let challenge = challenge(&args.patience)?;
+    let mut folder = Folder::at(&args.home.dir);
+    folder.enter()?;
+    refuse_if_pending(&folder, args.patience.wait_max, tolerance)?;
+    let (current, current_key) = folder.messaging_pair()?;
+    let own = Certificate::parse(&current)?;
+    let subject = DistinguishedName::from(own.subject());
+    let url = folder.url(args.home.url.as_ref())?;
+    let url = url.as_str();
+    let mut runner = Runner::new(tolerance, Some(Pin::stored(&folder)?));
+    if args.next_ca {
+        folder.refuse_if_there(CERTIFICATE_NEXT_CA, "")?;
+    }
+    let now = UnixTime::now();
+    let ended = own.not_after()? < now;
+    if ended {
+        note(format_args!("note: the certificate has ended on {}", date(own.not_after()?)));
+    }
+    let new_key = match (args.same_key, args.next_ca) {
+        (true, _) => None,
+        (false, false) => Some(folder.key_or_new(KEY_NEXT, &args.key)?),
+        (false, true) => Some(folder.key_or_new(KEY_NEXT_CA, &args.key)?),
+    };
+    let key = new_key.as_ref().unwrap_or(&current_key);
+    let mut request = Renewal::builder(current.clone(), key.public_key_der()).style(match args.style {
+        Style::Auto => RenewalStyle::Auto,
+        Style::Renewal => RenewalStyle::RenewalReq,
+        Style::Pkcsreq => RenewalStyle::PkcsReq,
+    });
+    let advice = match challenge {
+        Some(_) => "",
+        None => " (it may be too early, or the CA wants --challenge)",
+    };
+    if let Some(challenge) = challenge {
+        request = request.challenge(challenge);
+    }
+    let request = request.build()?;
+    let mut ca = runner.ca(url)?;
+    if args.next_ca {
+        ca = next_ca::staged(&mut runner, &folder, url, ca)?;
+    }
+    if let Some(recipient) = recipient {
+        ca = recipient.choose(ca)?;
+    }
+    let step = runner.client.renew_with(url, ca, request, Some(now), &mut Random::system());
+    let step = step.map_err(|error| match error {
+        Error::ApiMisuse(ApiMisuse::Certificate) if ended => {
+            Failure::new("a certificate that has ended renews nothing: --style auto asks for a new one")
+        }
+        Error::ApiMisuse(ApiMisuse::PublicKey) => Failure::new(
+            "this would be a new enrolment (the certificate has ended, or the CA lists no renewal), and the new \
+             key is not RSA: take --alg rsa",
+        ),
+        other => runner.misuse(other),
+    })?;
+    let keys: Vec<_> = [Some(&current_key), new_key.as_ref()].into_iter().flatten().collect();
+    let driven = runner.go(step, &keys)?;
+    let (folder, wait_max) = (&folder, args.patience.wait_max);
+    follow(runner, driven, &Request { folder, url, keys: &keys, asked: &subject, wait_max, advice })
+}
