@@ -228,7 +228,7 @@ reasons! {
         SubjectText = "text that is not a distinguished name",
         Certificate = "certificate that does not fit what it is given for",
         Crl = "certificate revocation list that does not fit what was asked for",
-        WeakChallenge = "challenge password too weak to protect a message with it (RFC 8894 section 7.3)",
+        WeakChallenge = "challenge password missing or too weak to protect a message with it (RFC 8894 sections 3.1 and 7.3)",
     }
 }
 

@@ -7,6 +7,7 @@ use crate::wire::capabilities::Capabilities;
 use crate::wire::certificate::Certificate;
 use crate::wire::extension::KeyUsage;
 use crate::wire::oid::Oid;
+use crate::wire::public_key::SubjectPublicKeyInfo;
 use alloc::vec::Vec;
 use core::fmt;
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -15,14 +16,19 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 /// encrypted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TrustedCa {
-    anchors: Vec<CertificateDer<'static>>,
-    /// All that chain to an anchor, the anchors included.
+    /// All that chain to an anchor, each once, the anchors first.
     chained: Vec<CertificateDer<'static>>,
-    recipient: CertificateDer<'static>,
-    issuer: CertificateDer<'static>,
+    /// How many of them are anchors.
+    anchors: usize,
+    /// Which of them requests are encrypted for.
+    recipient: usize,
+    /// Which of them is the issuer's.
+    issuer: usize,
     capabilities: Capabilities,
     /// When a CA that is not in use yet takes over.
     valid_from: Option<UnixTime>,
+    /// Whether the recipient may be one whose key cannot encrypt.
+    password_recipients: bool,
 }
 
 impl TrustedCa {
@@ -30,7 +36,8 @@ impl TrustedCa {
     /// an anchor. With `now`, expired ones do not (RFC 8894 section 2.2).
     ///
     /// [`ApiMisuse::NoAnchor`] without a CA certificate among the anchors, [`ApiMisuse::Recipient`] when none of the
-    /// certificates can be encrypted for.
+    /// certificates can be encrypted for; that needs RSA, or [`ClientConfig::password_recipients`], which prefers RSA all
+    /// the same.
     pub fn new(
         config: &ClientConfig,
         anchors: &[CertificateDer<'static>],
@@ -76,13 +83,16 @@ impl TrustedCa {
         let context = PathContext { provider, limits, anchors, intermediates: &intermediates, now };
         let mut budget = config.limits.signatures.saturating_add(config.limits.certificates);
         let mut chained: Vec<CertificateDer<'static>> = Vec::new();
-        let mut refused = None;
-        for der in anchors.iter().chain(others) {
+        let (mut refused, mut trusted) = (None, 0_usize);
+        for (index, der) in anchors.iter().chain(others).enumerate() {
             let checked =
                 Certificate::parse(der).and_then(|own| check_path_within(&own, &context, &mut budget));
             match checked {
                 Ok(()) if chained.contains(der) => {}
-                Ok(()) => chained.push(der.clone()),
+                Ok(()) => {
+                    trusted = trusted.saturating_add(usize::from(index < anchors.len()));
+                    chained.push(der.clone());
+                }
                 Err(error) => refused = Some(error),
             }
         }
@@ -92,33 +102,35 @@ impl TrustedCa {
         let recipient = recipient(&parsed, is_ca, config);
         let recipient = recipient.ok_or(refused.unwrap_or(ApiMisuse::Recipient.into()))?;
         let issuer = issuer(&parsed, is_ca, &recipient).ok_or(ApiMisuse::NoAnchor)?;
-        let [recipient, issuer] =
-            [recipient.as_der(), issuer.as_der()].map(|der| CertificateDer::from(der).into_owned());
-        let anchors = anchors.iter().filter(|anchor| chained.contains(anchor)).cloned().collect();
-        Ok(Self { anchors, chained, recipient, issuer, capabilities, valid_from })
+        let [recipient, issuer] = [recipient, issuer].map(|own| place(&chained, &own));
+        let anchors = trusted;
+        let password_recipients = config.password_recipients;
+        Ok(Self { anchors, chained, recipient, issuer, capabilities, valid_from, password_recipients })
     }
 
     /// The same CA, with requests encrypted for this one of [`Self::certificates`]: for a CA whose certificates do not
     /// tell which one to take, when its operator does (RFC 8894 section 4.2.1). Whoever has its key reads challenge
     /// passwords; it says nothing about who may sign replies.
     ///
-    /// [`ApiMisuse::Recipient`] when it is none of them, or has no RSA key.
+    /// [`ApiMisuse::Recipient`] when it is none of them, or has no RSA key and
+    /// [`ClientConfig::password_recipients`] was off.
     pub fn with_recipient(mut self, certificate: &CertificateDer<'_>) -> Result<Self, Error> {
         let parsed: Vec<Certificate<'_>> =
             self.chained.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
         let chosen = parsed.iter().find(|own| own.as_der() == certificate.as_ref());
-        let chosen = chosen.filter(|own| own.public_key().rsa().is_ok()).ok_or(ApiMisuse::Recipient)?;
-        let is_ca = |own: &Certificate<'_>| own.is_ca() || is_one_of(own, &self.anchors);
+        let fits =
+            |key: SubjectPublicKeyInfo<'_>| key.can_encrypt() || self.password_recipients && key.ec().is_ok();
+        let chosen = chosen.filter(|own| fits(own.public_key())).ok_or(ApiMisuse::Recipient)?;
+        let is_ca = |own: &Certificate<'_>| own.is_ca() || is_one_of(own, self.anchors());
         let issuer = issuer(&parsed, is_ca, chosen).ok_or(ApiMisuse::NoAnchor)?;
-        let [recipient, issuer] =
-            [chosen.as_der(), issuer.as_der()].map(|der| CertificateDer::from(der).into_owned());
+        let (recipient, issuer) = (place(&self.chained, chosen), place(&self.chained, &issuer));
         (self.recipient, self.issuer) = (recipient, issuer);
         Ok(self)
     }
 
     /// The certificates trusted as they stand.
     pub fn anchors(&self) -> &[CertificateDer<'static>] {
-        &self.anchors
+        self.chained.get(..self.anchors).unwrap_or_default()
     }
 
     /// All certificates that chain to an anchor, the anchors first.
@@ -126,14 +138,15 @@ impl TrustedCa {
         &self.chained
     }
 
-    /// The certificate that requests are encrypted for.
+    /// The certificate that requests are encrypted for; when its key cannot decrypt, they are encrypted by the challenge
+    /// password instead (see [`ClientConfig::password_recipients`]).
     pub fn recipient(&self) -> &CertificateDer<'static> {
-        &self.recipient
+        self.chained.get(self.recipient).unwrap_or(&NONE)
     }
 
     /// The issuing CA's certificate, as far as it can be told.
     pub fn issuer(&self) -> &CertificateDer<'static> {
-        &self.issuer
+        self.chained.get(self.issuer).unwrap_or(&NONE)
     }
 
     /// What GetCACaps said. Nobody signed it.
@@ -167,7 +180,7 @@ impl TrustedCa {
             Certificate::parse(der).is_ok_and(|own| {
                 let usage = own.key_usage().is_none_or(|usage| usage.contains(KeyUsage::DIGITAL_SIGNATURE));
                 let is_ra = || usage && may_be_ra(&own, require_purpose);
-                own.is_ca() || is_one_of(&own, &self.anchors) || is_ra()
+                own.is_ca() || is_one_of(&own, self.anchors()) || is_ra()
             })
         })
     }
@@ -175,7 +188,7 @@ impl TrustedCa {
     /// The CA certificates.
     pub(super) fn authorities(&self) -> impl Iterator<Item = Certificate<'_>> {
         let parsed = self.chained.iter().filter_map(|der| Certificate::parse(der).ok());
-        parsed.filter(|own| own.is_ca() || is_one_of(own, &self.anchors))
+        parsed.filter(|own| own.is_ca() || is_one_of(own, self.anchors()))
     }
 
     /// Checks that `leaf` chains to an anchor. Under a CA that takes over later, the dates are those of that time.
@@ -189,18 +202,26 @@ impl TrustedCa {
         let intermediates: Vec<_> = self.chained.iter().chain(extra).collect();
         let (provider, limits, now) = (config.provider, &config.limits, no_earlier(self.valid_from, now));
         let context =
-            PathContext { provider, limits, anchors: &self.anchors, intermediates: &intermediates, now };
+            PathContext { provider, limits, anchors: self.anchors(), intermediates: &intermediates, now };
         check_path(leaf, &context)
     }
 }
 
 impl fmt::Debug for TrustedCa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Certificate::parse(&self.issuer) {
+        match Certificate::parse(self.issuer()) {
             Ok(issuer) => write!(f, "TrustedCa({})", issuer.subject()),
             Err(_) => f.write_str("TrustedCa(..)"),
         }
     }
+}
+
+/// In place of a certificate that is not there; there always is one.
+static NONE: CertificateDer<'static> = CertificateDer::from_slice(&[]);
+
+/// Where a certificate stands in a list that has it.
+fn place(list: &[CertificateDer<'static>], certificate: &Certificate<'_>) -> usize {
+    list.iter().position(|der| der.as_ref() == certificate.as_der()).unwrap_or(list.len())
 }
 
 /// `now`, or later: when a staged CA is valid.
@@ -238,25 +259,32 @@ fn issues_any(issuer: &Certificate<'_>, all: &[Certificate<'_>], of_ca: bool) ->
 
 /// The certificate to encrypt for: one whose keyUsage says keyEncipherment, or that has no keyUsage; an end entity
 /// before a CA, and the CA at the bottom of a chain before those above it. Encrypting for the wrong one is the most
-/// frequent fault of SCEP clients.
+/// frequent fault of SCEP clients. After all of those come keys that cannot encrypt: what stands for them is the
+/// challenge password, so their keyUsage has to say that they answer.
 fn recipient<'a>(
     all: &[Certificate<'a>],
     is_ca: impl Fn(&Certificate<'a>) -> bool,
     config: &ClientConfig,
 ) -> Option<Certificate<'a>> {
     let rank = |own: &Certificate<'a>| {
+        let key = own.public_key();
+        key.check(&config.limits).ok()?;
+        let (by_password, wanted) = match key.can_encrypt() {
+            true => (false, KeyUsage::KEY_ENCIPHERMENT),
+            false if config.password_recipients => (true, KeyUsage::DIGITAL_SIGNATURE),
+            false => return None,
+        };
         let usage = match own.key_usage() {
-            Some(usage) if usage.contains(KeyUsage::KEY_ENCIPHERMENT) => 0,
+            Some(usage) if usage.contains(wanted) => 0,
             None => 1,
             Some(_) if config.compat.recipient_without_key_encipherment => 2,
             Some(_) => return None,
         };
-        own.public_key().rsa().and_then(|key| key.check(&config.limits)).ok()?;
         if !is_ca(own) && !may_be_ra(own, config.require_ra_purpose) {
             return None;
         }
         // usage 2 comes last of all; otherwise the place in the hierarchy counts first
-        Some((usage == 2, is_ca(own), issues_any(own, all, false), usage))
+        Some((by_password, usage == 2, is_ca(own), issues_any(own, all, false), usage))
     };
     let ranked = all.iter().filter_map(|own| rank(own).map(|rank| (rank, *own)));
     ranked.min_by_key(|(rank, _)| *rank).map(|(_, own)| own)

@@ -50,12 +50,14 @@ pub(super) fn check_certified(
 }
 
 fn may_sign_for_a_device(signer: &Certificate<'_>) -> bool {
-    let usage = signer.key_usage().is_none_or(|usage| usage.contains(KeyUsage::DIGITAL_SIGNATURE));
+    let usage = signer.key_usage().is_none_or(|usage| {
+        usage.contains(KeyUsage::DIGITAL_SIGNATURE) && !usage.contains(KeyUsage::KEY_CERT_SIGN)
+    });
     // an empty list is one that cannot be read
     let purposes = signer
         .extended_key_usage()
         .is_none_or(|purposes| !purposes.is_empty() && !purposes.iter().any(|one| ROLES.contains(one)));
-    usage && purposes && !signer.is_ca()
+    usage && purposes && !signer.may_be_ca()
 }
 
 /// Whether a request for this subject and these extensions asks for nothing but what `signer` says: the same subject,

@@ -231,8 +231,10 @@ impl ServerConfig {
     ///
     /// Some deployed clients send that: those that make a new key for the signature, and devices whose key cannot
     /// decrypt, which need a second one for the reply. Whoever records such a request can sign it again with a key of
-    /// his own; so he burns its challenge password and reads the certificate, though he cannot use it. Allow it with
-    /// one-time challenges only. Every use is an [`Event::OtherSigner`](super::Event::OtherSigner).
+    /// his own; so he burns its challenge password and reads the certificate, though he cannot use it. And the work for
+    /// a refusal is no longer the same whether an altered envelope decrypts to something of the form of a request or
+    /// not, since the request is checked with its own key: so signers' keys of more than 4096 bits are refused. Allow it
+    /// with one-time challenges only. Every use is an [`Event::OtherSigner`](super::Event::OtherSigner).
     #[must_use]
     pub fn danger_accept_other_signer(mut self, on: bool) -> Self {
         self.other_signer = on;
@@ -326,8 +328,8 @@ impl ServerConfig {
         let mut all = self.ca_chain.iter().chain(&self.issuers);
         all.try_for_each(|der| Certificate::parse(der).map(drop))?;
         if let Some(next) = &self.next_ca {
-            // clients know these and no others
-            let mut known = self.identities().map(|identity| &identity.signing).chain(&self.ca_chain);
+            // what GetCACert shows; clients know no others
+            let mut known = core::iter::once(&self.identity.signing).chain(&self.ca_chain);
             if !known.any(|known| known == next.signer()) {
                 return Err(ApiMisuse::Certificate.into());
             }

@@ -168,11 +168,9 @@ impl Record {
         if stored.as_ref().is_some_and(|stored| !stored.belongs_to(&self.transition.key)) {
             return self.session.unavailable(Unavailable::Store.into());
         }
-        let gone = stored.is_none();
         match transaction::rule(stored.as_ref(), asked, self.session.now) {
             // forgotten or finished meanwhile: let the client ask again
             Ruling::Decide => self.session.unavailable(Unavailable::Changed.into()),
-            _ if gone => self.session.unavailable(Unavailable::Changed.into()),
             _ => settle(*self.session, stored.as_ref(), asked, rng),
         }
     }

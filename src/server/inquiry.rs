@@ -124,7 +124,9 @@ fn kind(
             classify::is_renewal_of(signer, &csr.subject(), extensions.as_ref(), limits)
         });
         if fits {
-            return Ok(Kind::Renewal { sha1: session.digest == Digest::Sha1 });
+            let inner = SignatureScheme::from_identifier(&csr.signature_algorithm());
+            let weak = inner.is_ok_and(|scheme| scheme.digest() == Digest::Sha1);
+            return Ok(Kind::Renewal { sha1: weak || session.digest == Digest::Sha1 });
         }
         if session.summary.message_type == Some(MessageType::RenewalReq) {
             return Err(PeerMisbehaved::NotRenewable.into());

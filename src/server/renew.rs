@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::exchange::Exchange;
 use super::grant::{Authorized, Evidence};
+use super::outcome::Event;
 use super::question::{Enrol, Refusal};
 use super::transaction::{Kind, RequestedCertificate, Transaction, TransactionKey};
 use crate::crypto::{ChallengePassword, Digest, Rng};
@@ -56,7 +57,8 @@ impl Renew {
         matches!((requested, current), (Ok(requested), Ok(current)) if !requested.same_key(&current))
     }
 
-    /// What is asked for.
+    /// What is asked for. Its subject is that of [`Self::certificate`] up to the letter case, the blanks and the string
+    /// type of its values (RFC 5280 section 7.1): where these make a difference, issue for the certificate's.
     pub fn requested(&self) -> &RequestedCertificate {
         self.case.requested()
     }
@@ -109,10 +111,18 @@ impl Renew {
         Ok(Authorized::new(self.case, Evidence::Certificate))
     }
 
-    /// Takes it for a first request, to be decided by its challenge password or by a person, as if the signer were not
-    /// known (T18). A new one that is held after that comes back as an [`Enrol`] question.
+    /// Takes it for a first request, to be decided by its challenge password or by a person (T18). A new one that is held
+    /// after that comes back as an [`Enrol`] question.
+    ///
+    /// The request may be for another key than the signer's, which a stranger's may not be: that is an
+    /// [`Event::OtherSigner`]. So never take this way for a certificate that was revoked: whoever has its key could use
+    /// up a challenge password that he recorded.
     pub fn into_enrol(self) -> Enrol {
+        let changes_key = self.changes_key();
         let mut case = self.case;
+        if changes_key {
+            case.session.events.push(Event::OtherSigner);
+        }
         if !case.is_held() {
             case.open.set_kind(Kind::Enrolment);
         }

@@ -20,6 +20,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rustls_pki_types::CertificateDer;
 
+/// Largest key of a signer that need not be the one to be certified. Where content cannot be read, the work of checking
+/// it is done with the signer's key in place of the unknown one: a key of another order of size would show the difference.
+const OTHER_SIGNER_BITS: usize = 4096;
+
 /// What passed every check that needs no key.
 enum Prepared {
     /// A request or a question of GetCert or GetCRL, to be opened.
@@ -90,6 +94,10 @@ fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Res
         return Err(Unsupported::PublicKey.into());
     }
     classify(session, message_type, &signer)?;
+    let may_have_other_key = session.config.other_signer && !session.certified;
+    if may_have_other_key && signer.public_key().rsa().is_ok_and(|key| key.bits() > OTHER_SIGNER_BITS) {
+        return Err(Unsupported::PublicKey.into());
+    }
 
     let config = Arc::clone(&session.config);
     let recipients: Vec<&CertificateDer<'static>> =

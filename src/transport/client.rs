@@ -141,7 +141,7 @@ mod tests {
         assert_eq!((call.operation, call.message), (Operation::GetCaCert, "ö/+ ".as_bytes().to_vec()));
     }
 
-    // Q8, quirk 10
+    // Q8, quirk 10, I-19
     #[test]
     fn content_types_of_ca_answers_are_not_trusted() {
         // R-3.5.2-12, R-4.2.1-2

@@ -40,7 +40,9 @@ impl ScepUrl {
         if url.len() > MAX_LENGTH {
             return None;
         }
-        let (scheme, rest) = url.split_once("://")?;
+        // not `split_once` with a string, whose search is larger than this module
+        let (scheme, rest) = url.split_once(':')?;
+        let rest = rest.strip_prefix("//")?;
         let https = scheme.eq_ignore_ascii_case("https");
         if !https && !scheme.eq_ignore_ascii_case("http") {
             return None;

@@ -126,7 +126,7 @@ impl<'a> SignedAttributes<'a> {
         if encodings.is_sorted() {
             return None;
         }
-        encodings.sort_unstable();
+        tlv::sort(&mut encodings);
         let mut writer = Writer::new();
         writer.nested(tlv::SET, |writer| encodings.iter().for_each(|attribute| writer.raw(attribute)));
         Some(writer.finish())
@@ -307,7 +307,7 @@ fn cms_attributes(message_digest: &[u8], signing_time: Option<UnixTime>) -> Vec<
 fn set_of(mut attributes: Vec<Vec<u8>>) -> Vec<u8> {
     // X.690 section 11.6 compares encodings as octet strings, the shorter one padded with zeros. No encoding is the
     // beginning of another one, so this is the order of byte slices.
-    attributes.sort_unstable();
+    tlv::sort(&mut attributes);
     let mut writer = Writer::new();
     writer.nested(tlv::SET, |writer| attributes.iter().for_each(|attribute| writer.raw(attribute)));
     writer.finish()

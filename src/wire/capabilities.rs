@@ -177,7 +177,7 @@ mod tests {
         Capabilities::parse(body, &Limits::DEFAULT).unwrap()
     }
 
-    // quirk 15, R-3.5.2-1, R-3.5.2-3, R-3.5.2-4
+    // quirk 15, R-3.5.2-1, R-3.5.2-3, R-3.5.2-4, case 99
     #[test]
     fn line_ends_letter_case_and_blanks_do_not_matter() {
         let expected = Capabilities::new()
@@ -194,10 +194,11 @@ mod tests {
         }
     }
 
-    // quirk 15, R-3.5.2-5: no match by substring or prefix either.
+    // quirk 15, R-3.5.2-5, I-26: no match by substring or prefix either.
     #[test]
     fn unknown_lines_are_ignored() {
-        let body = b"SHA-3\nSHA-2567\nSHA-25\nAES DES3\nExample.com-X\n\xFF\xFE\n<html>AES</html>\nRenewal";
+        let body =
+            b"SHA-3\nSHA-224\nSHA-2567\nSHA-25\nAES DES3\nExample.com-X\n\xFF\xFE\n<html>AES</html>\nRenewal";
         assert_eq!(parse(body), Capabilities::new().with(Capability::Renewal));
         assert!(parse(b"").is_empty());
         assert!(parse(b"SHA-3").is_empty());

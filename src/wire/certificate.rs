@@ -7,14 +7,12 @@ use super::name::Name;
 use super::oid::Oid;
 use super::public_key::{SubjectPublicKeyInfo, write_unsigned};
 use super::selector::IssuerAndSerialNumber;
+use super::time::{Date, is_leap};
 use super::tlv::{self, Reader, Tlv, Writer};
 use crate::error::{Error, InvalidMessage, Limit};
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
-use der::DateTime;
-use der::Encode as _;
-use der::asn1::{GeneralizedTime, UtcTime};
 use rustls_pki_types::UnixTime;
 
 /// A certificate, read as far as SCEP needs it (RFC 5280 section 4.1).
@@ -214,6 +212,16 @@ impl<'a> Certificate<'a> {
         self.basic_constraints().is_some_and(|(is_ca, _)| is_ca)
     }
 
+    /// Whether it may have been meant for a CA: as [`Self::is_ca`], and where the extension is there and cannot be read.
+    #[cfg(feature = "server")]
+    pub(crate) fn may_be_ca(&self) -> bool {
+        match self.extension(Oid::BASIC_CONSTRAINTS) {
+            Ok(None) => false,
+            Ok(Some(_)) => self.basic_constraints().is_none_or(|(is_ca, _)| is_ca),
+            Err(_) => true,
+        }
+    }
+
     /// How many intermediate CA certificates may follow it (RFC 5280 section 4.2.1.9). `None` when there is no bound; a
     /// number that cannot be read, or is negative, counts as 0.
     pub fn path_length(&self) -> Option<u32> {
@@ -307,18 +315,13 @@ fn parse_time(time: &Tlv<'_>) -> Option<UnixTime> {
     if numbers.next().is_some() {
         return None;
     }
-    let since_epoch =
-        |year| DateTime::new(year, month, day, hour, minute, second).ok().map(|time| time.unix_duration());
-    match year {
-        // `DateTime` starts with 1970. The other fields have to make sense all the same; 1972 is a leap year.
-        0..1970 => since_epoch(if is_leap(year) { 1972 } else { 1971 }).map(|_| Duration::ZERO),
+    let since_epoch = |year| Date { year, month, day, hour, minute, second }.since_epoch();
+    let seconds = match year {
+        // Times start with 1970. The other fields have to make sense all the same; 1972 is a leap year.
+        0..1970 => since_epoch(if is_leap(year) { 1972 } else { 1971 }).map(|_| 0),
         _ => since_epoch(year),
-    }
-    .map(UnixTime::since_unix_epoch)
-}
-
-fn is_leap(year: u16) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    seconds.map(|seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
 }
 
 fn two_digits(digits: [u8; 2]) -> Option<u16> {
@@ -329,12 +332,20 @@ fn two_digits(digits: [u8; 2]) -> Option<u16> {
 /// Writes a time: UTCTime to 2049, GeneralizedTime from 2050 on. What is past 9999 becomes the end of that year, which
 /// means "no end" (RFC 5280 section 4.1.2.5).
 pub(crate) fn write_time(writer: &mut Writer, time: UnixTime) {
-    let since_epoch = Duration::from_secs(time.as_secs());
-    let last = GeneralizedTime::from_date_time(DateTime::INFINITY);
-    let der = UtcTime::from_unix_duration(since_epoch)
-        .and_then(|time| time.to_der())
-        .or_else(|_| GeneralizedTime::from_unix_duration(since_epoch).unwrap_or(last).to_der());
-    writer.raw(&der.unwrap_or_default());
+    let Date { year, month, day, hour, minute, second } = Date::from_seconds(time.as_secs());
+    let (century, year) = (u8::try_from(year / 100).unwrap_or_default(), year % 100);
+    let mut digits = Vec::with_capacity(15);
+    let digit = |number: u8| b'0'.saturating_add(number % 10);
+    let mut write = |number: u8| digits.extend([digit(number / 10), digit(number)]);
+    let short = (century == 19 && year >= 50) || (century == 20 && year < 50);
+    if !short {
+        write(century);
+    }
+    for number in [u8::try_from(year).unwrap_or_default(), month, day, hour, minute, second] {
+        write(number);
+    }
+    digits.push(b'Z');
+    writer.tlv(if short { tlv::UTC_TIME } else { tlv::GENERALIZED_TIME }, &digits);
 }
 
 /// What goes into a self-signed certificate, which carries a first request (RFC 8894 section 2.3).

@@ -99,7 +99,7 @@ fn encode(text: &str) -> Option<Vec<u8>> {
         (rest, end) = (after, ended_by);
         if end != End::Attribute {
             // DER sorts the elements of a SET OF (X.690 section 11.6).
-            rdn.sort();
+            tlv::sort(&mut rdn);
             name.tlv(tlv::SET, &rdn.concat());
             rdn.clear();
         }

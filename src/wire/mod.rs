@@ -28,6 +28,7 @@ pub mod pkcs10;
 pub mod public_key;
 pub mod selector;
 pub mod signed_data;
+mod time;
 pub(crate) mod tlv;
 mod values;
 

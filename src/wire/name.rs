@@ -103,8 +103,8 @@ impl<'a> Name<'a> {
     }
 
     /// Whether both say the same (RFC 5280 section 7.1): the same relative distinguished names in the same order, the
-    /// values compared as text, whatever their string types, without regard to case and to the amount of white space.
-    /// Values that are no text are compared byte for byte.
+    /// values compared as text, whatever their string types, without regard to the case of ASCII letters and to the
+    /// amount of white space. Values that are no text are compared byte for byte.
     pub fn matches(&self, other: &Name<'_>) -> bool {
         if self.0 == other.0 {
             return true;
@@ -212,15 +212,16 @@ impl<'a> AttributeTypeAndValue<'a> {
     }
 }
 
-/// The text without regard to case and to the amount of white space (RFC 4518 sections 2.2 and 2.6.1, as far as
-/// deployed names need it).
+/// The text without regard to the case of ASCII letters and to the amount of white space (RFC 4518 sections 2.2 and
+/// 2.6.1, as far as deployed names need it).
 fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for word in text.split_whitespace() {
         if !folded.is_empty() {
             folded.push(' ');
         }
-        folded.extend(word.chars().flat_map(char::to_lowercase));
+        // of ASCII letters: tables for all others would be larger than the rest of this module
+        folded.extend(word.chars().map(|char| char.to_ascii_lowercase()));
     }
     folded
 }

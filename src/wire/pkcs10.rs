@@ -230,7 +230,7 @@ impl CertificationRequestInfoDraft<'_> {
             attributes.push(attribute(Oid::EXTENSION_REQUEST, extensions));
         }
         // The order of DER; see `SignedAttributesDraft::encode`.
-        attributes.sort_unstable_by(|one, other| one.as_slice().cmp(other.as_slice()));
+        tlv::sort(&mut attributes);
         let attributes: Vec<&[u8]> = attributes.iter().map(|attribute| attribute.as_slice()).collect();
         let attributes = element(tlv::context(0), &attributes);
         let version = [tlv::INTEGER, 1, 0];

@@ -265,7 +265,7 @@ impl fmt::Debug for EcPublicKey<'_> {
 }
 
 /// The contents of an INTEGER that must not be negative, without leading zeros.
-fn unsigned(contents: &[u8]) -> Result<&[u8], Error> {
+pub(crate) fn unsigned(contents: &[u8]) -> Result<&[u8], Error> {
     match contents.first() {
         None | Some(0x80..) => Err(InvalidMessage::PublicKey.into()),
         Some(_) => Ok(without_zeros(contents)),
@@ -278,7 +278,7 @@ fn without_zeros(bytes: &[u8]) -> &[u8] {
 }
 
 /// Writes an INTEGER from an unsigned, big endian value.
-pub(super) fn write_unsigned(writer: &mut Writer, value: &[u8]) {
+pub(crate) fn write_unsigned(writer: &mut Writer, value: &[u8]) {
     let value = without_zeros(value);
     if matches!(value.first(), None | Some(0x80..)) {
         writer.tlv(tlv::INTEGER, &[&[0], value].concat());

@@ -117,6 +117,24 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Sorts the encodings of a SET OF (X.690 section 11.6). Sets are small, and the sorts of `core` are large.
+pub(crate) fn sort<T: AsRef<[u8]>>(encodings: &mut [T]) {
+    for end in 1..encodings.len() {
+        let mut at = end;
+        while let Some(before) = at.checked_sub(1) {
+            let ordered = match (encodings.get(before), encodings.get(at)) {
+                (Some(one), Some(other)) => one.as_ref() <= other.as_ref(),
+                _ => true,
+            };
+            if ordered {
+                break;
+            }
+            encodings.swap(before, at);
+            at = before;
+        }
+    }
+}
+
 /// Writes DER into a growing buffer.
 #[derive(Default)]
 pub(crate) struct Writer(Vec<u8>);
@@ -124,6 +142,11 @@ pub(crate) struct Writer(Vec<u8>);
 impl Writer {
     pub(crate) fn new() -> Self {
         Self::default()
+    }
+
+    /// One that does not move while it holds no more than this.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
     }
 
     /// An element with these contents.
@@ -137,8 +160,18 @@ impl Writer {
     pub(crate) fn nested(&mut self, tag: u8, write: impl FnOnce(&mut Self)) {
         let start = self.0.len();
         write(self);
+        self.enclose(tag, start);
+    }
+
+    /// Puts a header in front of what was written since `start`. Not part of [`Self::nested`], of which there is a copy for
+    /// each caller.
+    #[inline(never)]
+    fn enclose(&mut self, tag: u8, start: usize) {
         let (header, length) = header(tag, self.0.len().saturating_sub(start));
-        self.0.splice(start..start, header.into_iter().take(length));
+        self.0.extend(header.iter().take(length));
+        if let Some(written) = self.0.get_mut(start..) {
+            written.rotate_right(length.min(written.len()));
+        }
     }
 
     /// Elements that are encoded already.

@@ -26,6 +26,7 @@ fn text(server: &Server, target: &str) -> String {
 }
 
 // Q11, quirk 18, I-7, P1, R-3.5-1, R-3.5.2-1, R-3.5.2-2, R-3.5.2-11, R-3.5.2-14, case 1
+// R-6-1, R-6-2, R-3.5.2-6: one keyword is not registered, SHA-384, and none is private
 #[test]
 fn capabilities_are_one_keyword_a_line_in_the_case_of_the_rfc() {
     let server = Server::new().policy(never);
@@ -90,7 +91,7 @@ fn ca_certificates(server: &Server) -> Vec<Vec<u8>> {
     certs_only(&body)
 }
 
-// quirk 11, R-4.2.1.1-1, R-2.2-3, case 6
+// quirk 11, R-4.2.1.1-1, R-2.2-3, I-6, case 9, case 6
 #[test]
 fn a_ca_alone_sends_its_bare_certificate() {
     let (media_type, body) = get(&Server::new(), "/scep?operation=GetCACert");
@@ -98,7 +99,7 @@ fn a_ca_alone_sends_its_bare_certificate() {
     assert_eq!(body, *CA_CERTIFICATE);
 }
 
-// quirk 11, R-4.2.1.2-1, R-2.2-3, R-3.4-1, C-5.1-1, case 7
+// quirk 11, R-4.2.1.2-1, R-2.2-3, R-3.4-1, C-5.1-1, case 7, case 9
 #[test]
 fn a_ca_under_a_root_sends_both_and_itself_first() {
     let root = X509::ca("CN=Root", &STRANGER).sign(&STRANGER);
@@ -131,7 +132,7 @@ fn behind_two() -> Server {
     server
 }
 
-// Q10, quirk 11, R-7.2-1
+// Q10, quirk 11, R-7.2-1, I-6
 #[test]
 fn one_ra_certificate_opens_requests_and_signs_replies() {
     let server = behind_one();
@@ -182,7 +183,7 @@ fn a_further_identity_opens_requests_and_is_not_shown() {
     server.ask(&with_envelope(to_old)).success();
 }
 
-// Q10, quirk 22, R-2.1.2-2, case 8
+// Q10, quirk 22, R-2.1.2-2, I-6, case 8
 #[test]
 fn a_certificate_whose_key_usage_lacks_its_role_is_refused_at_the_start() {
     let refused = |signing: &[u8], encryption: &[u8]| {

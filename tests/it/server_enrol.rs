@@ -12,7 +12,7 @@ use scep::wire::{ContentEncryption, Digest, FailInfo, MessageType, Oid};
 const URL: &str = "/scep?operation=PKIOperation";
 
 // Q6, quirks 35, 40, P2
-// R-2.4-1, R-3.3.2-1, R-2.9-1, R-4.3.1-1, R-4.3.1-2, R-3.3.2.1-1, R-3.2.1-2, R-2.3-10, cases 12 to 14
+// R-2.4-1, R-3.3.2-1, R-2.9-1, R-4.3.1-1, R-4.3.1-2, R-3.3.2.1-1, R-3.2.1-2, R-2.3-10, R-3.3.2-2, cases 12 to 14
 #[test]
 fn a_request_with_the_right_challenge_gets_its_certificate() {
     let server = Server::new();
@@ -60,7 +60,7 @@ fn replies_hold_these_attributes_and_no_others() {
     assert_eq!(sorted(failure.attributes), types(&[&common[..], &[Oid::FAIL_INFO]].concat()));
 }
 
-// R-3.2.1.5-1, R-3.3.2-3, C-14-1
+// R-3.2.1.5-1, R-3.3.2-3, C-14-1, I-13
 #[test]
 fn every_reply_has_a_nonce_and_a_content_key_of_its_own() {
     let server = Server::new();

@@ -514,6 +514,7 @@ fn e15_a_refusal_of_the_owner_is_bad_request_and_leaves_no_trace() {
 }
 
 // quirk 46, E16: the time in a message does not matter, C-11.3-2
+// case 35
 #[test]
 fn the_signing_time_of_a_request_is_not_judged() {
     let server = Server::new();
@@ -549,7 +550,7 @@ fn e19_another_request_under_an_open_transaction_is_bad_request() {
     server.ask(&other).refused(FailInfo::BadRequest, 1);
 }
 
-// E21, case 92
+// E21, T13, case 92
 #[test]
 fn e21_what_is_down_is_503_and_never_a_failure() {
     let faults: [fn(&mut Faults); 5] = [

@@ -62,7 +62,7 @@ fn cost(answer: &Answer<'_>, decided: usize) {
     assert!(!answer.changed);
 }
 
-// R-2.6-2, R-3.3.2.1-4, R-4.5.1-1, case 93
+// R-2.6-2, R-3.3.2.1-4, R-4.5.1-1, R-3.3.2-2, case 93
 #[test]
 fn a_device_gets_its_own_certificate() {
     let server = server().find(|_, question, rng| {
@@ -79,7 +79,7 @@ fn a_device_gets_its_own_certificate() {
     assert_eq!(read.open(&DEVICE, &OLD_CERTIFICATE).certificates, std::slice::from_ref(&*OLD_CERTIFICATE));
 }
 
-// R-2.7-2, R-3.3.2.1-5, R-4.6.1-1, case 95
+// R-2.7-2, R-3.3.2.1-5, R-4.6.1-1, R-3.3.2-2, case 95
 #[test]
 fn a_device_gets_one_crl_and_no_certificates() {
     for version in [&[][..], &[2, 1, 1]] {
@@ -105,6 +105,7 @@ fn a_device_gets_one_crl_and_no_certificates() {
 }
 
 // E20, T27, R-3.3.4-2, case 95: each has a switch of its own
+// R-7.8-1: and it costs nothing but a signature
 #[test]
 fn what_is_switched_off_is_bad_request_before_any_key_is_used() {
     let off = |config: ServerConfig| asks_nothing(Server::with(config)).policy(never);

@@ -88,7 +88,7 @@ fn a_certificate_with_another_subject_can_be_granted() {
     assert_eq!(opened.certificates, [other.to_vec()]);
 }
 
-// R-2.4-11
+// R-2.4-11, T8
 #[test]
 fn a_shared_secret_is_redeemed_by_the_very_same_text_only() {
     let server = Server::new();

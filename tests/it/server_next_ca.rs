@@ -110,6 +110,10 @@ fn only_a_present_certificate_may_sign() {
     let other = X509::ca("CN=Server CA", &STRANGER).sign(&STRANGER);
     let error = Responder::new(behind(signed_by(&STRANGER, &other))).unwrap_err();
     assert_eq!(error, ApiMisuse::Certificate.into());
+    // GetCACert does not show an identity that only opens
+    let later = X509::of("CN=Next RA", "CN=Server CA", &STRANGER).sign(&CA);
+    let config = behind(signed_by(&STRANGER, &later)).also_open(Identity::new(certificate(&later)));
+    assert_eq!(Responder::new(config).unwrap_err(), ApiMisuse::Certificate.into());
 }
 
 // R-2.1.2-2, R-4.7.1-2

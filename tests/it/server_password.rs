@@ -383,3 +383,21 @@ fn a_device_that_can_decrypt_is_answered_by_key_whatever_is_switched_on() {
     assert!(reply.envelope(&policy, &mut seeded(1)).is_ok());
     assert_eq!(server.asked.get(), 0);
 }
+
+// T2, E13: where the signer may have another key, its size must not show whether a stolen envelope holds a request
+#[test]
+fn a_signer_with_another_key_has_one_of_a_usual_size() {
+    let key = SoftwareKey::from_pem(include_str!("keys/large.pem")).unwrap();
+    let certificate_of = self_signed(&key, SUBJECT, KeyUsage::DIGITAL_SIGNATURE);
+    let device = Device { key, certificate: certificate_of };
+    let message = || device.message(MessageType::PkcsReq, to_ca(&csr(&DEVICE.soft, Some(CHALLENGE))));
+    let ca = certificate(&CA_CERTIFICATE);
+    let config = || ServerConfig::new(&PROVIDER, Identity::new(ca.clone()), vec![ca.clone()]);
+    let mut server = Server::new(config().danger_accept_other_signer(true));
+    server.decide = |_, question, _| panic!("{question:?}");
+    refused(&server.post(message()), FailInfo::BadAlg, Unsupported::PublicKey);
+    // without the switch any size may ask for itself
+    let server = Server::new(config());
+    let own = device.message(MessageType::PkcsReq, to_ca(&csr(&device.key, Some(CHALLENGE))));
+    assert_eq!(server.post(own).summary.status, Status::Success);
+}

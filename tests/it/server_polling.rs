@@ -197,6 +197,7 @@ fn a_stranger_with_a_known_transaction_id_has_a_transaction_of_his_own() {
 }
 
 // requirements section 2.2
+// R-5.2-5, I-23
 #[test]
 fn another_request_under_a_finished_transaction_is_decided_anew() {
     let mut server = Server::new();
@@ -438,15 +439,46 @@ fn an_authorised_request_can_still_be_refused_or_left() {
 #[test]
 fn a_record_of_another_transaction_is_503() {
     let server = Server::new();
-    let [foreign, _] = scep::server::samples().unwrap();
+    // the very same request under another transactionID, granted and alive
+    let other = Server::new();
+    let mut elsewhere = pkcs_req();
+    elsewhere.set_transaction(b"tx-2");
+    other.ask(&elsewhere).success_for(&DEVICE, &DEVICE_CERTIFICATE);
+    let foreign = || Some(other.transaction());
     let at_lookup = |exchange: &Exchange| matches!(exchange, Exchange::Lookup(_));
     let Exchange::Lookup(lookup) = server.walk(pkcs_req().encode(), at_lookup) else { panic!() };
-    server.go_on(lookup.complete(Some(foreign.to().clone()), &mut seeded(1))).unavailable();
-    let conflict = server.up_to_record(&pkcs_req()).conflict(Some(foreign.to().clone()), &mut seeded(1));
-    server.go_on(conflict).unavailable();
+    let answer = server.go_on(lookup.complete(foreign(), &mut seeded(1)));
+    answer.unavailable();
+    answer.cause(Unavailable::Store);
+    assert_eq!(answer.counts.decided, 0);
+    let conflict = server.up_to_record(&pkcs_req()).conflict(foreign(), &mut seeded(1));
+    let answer = server.go_on(conflict);
+    answer.unavailable();
+    answer.cause(Unavailable::Store);
+}
+
+// R-5.2-5, T26: a later request under the ID of one that was granted is a new one, held or refused as such
+#[test]
+fn a_later_request_under_a_finished_id_is_held_and_refused_like_a_first_one() {
+    let later = || with_csr(|csr| csr.subject = name("CN=later"));
+    let server = Server::new();
+    let issued = server.ask(&pkcs_req()).success();
+    let refusing = server.policy(deny);
+    let before = refusing.transaction();
+    refusing.ask(&later()).refused(FailInfo::BadRequest, 1);
+    // what was granted is still there
+    assert_eq!(refusing.transaction(), before);
+    assert_eq!(refusing.ask(&pkcs_req()).success(), issued);
+    let holding = refusing.policy(hold);
+    holding.ask(&later()).pending();
+    assert_eq!(*holding.transaction().state(), State::Pending);
+    assert!(holding.transaction().revision() > before.revision());
+    let releasing = holding.policy(approve);
+    assert_ne!(releasing.ask(&later()).success(), issued);
 }
 
 // E15, R-3.3.2.2-2: the owner's reason goes to the client, cut after 255 characters
+// case 91
 #[test]
 fn an_owner_can_say_why_an_authorised_request_is_refused() {
     let server = Server::new();

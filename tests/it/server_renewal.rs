@@ -154,6 +154,16 @@ fn strangers() -> Vec<Stranger> {
         ("expired", dates.into(), old(|t| t.validity = validity(NOW - YEAR, NOW - 1))),
         ("not yet valid", dates.into(), old(|t| t.validity = validity(NOW + 1, NOW + YEAR))),
         ("a sub CA", role.into(), old(|t| t.is_ca = true)),
+        (
+            "unreadable basic constraints",
+            role.into(),
+            old(|t| t.extensions.push((Oid::BASIC_CONSTRAINTS, vec![5, 0]))),
+        ),
+        (
+            "may sign certificates",
+            role.into(),
+            old(|t| t.usage = Some(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_CERT_SIGN)),
+        ),
         ("for encryption only", role.into(), old(|t| t.usage = Some(KeyUsage::KEY_ENCIPHERMENT))),
         ("for nothing", role.into(), old(|t| t.usage = Some(KeyUsage::NONE))),
         (
@@ -383,7 +393,10 @@ fn a_renewal_can_be_taken_for_a_first_request() {
     answer.refused(FailInfo::BadRequest, 1);
     answer.cause(PeerMisbehaved::Challenge);
     server.ask(&renewal_req()).refused(FailInfo::BadRequest, 1);
-    server.ask(&with(CHALLENGE)).success_for(&DEVICE, &OLD_CERTIFICATE);
+    let answer = server.ask(&with(CHALLENGE));
+    answer.success_for(&DEVICE, &OLD_CERTIFICATE);
+    // it is for another key than the signer's, which a stranger's may not be
+    assert_eq!(answer.outcome.events, [Event::OtherSigner]);
     assert!(!server.transaction().is_renewal());
 
     // what is held then comes back as one, whoever signs with that key
@@ -563,6 +576,11 @@ fn a_renewal_signed_with_sha_1_is_not_approved_by_its_signature() {
     weak.digest = Digest::Sha1;
     let question = server.up_to_renewal(&weak).approve_unrevoked().unwrap_err();
     assert_eq!(question.into_enrol().approve().evidence(), Evidence::Operator);
+    // a strong signature around a request that is signed with SHA-1
+    let inner = renewal_with("17", &OLD_CERTIFICATE, |csr| {
+        (csr.digest, csr.algorithm) = (Digest::Sha1, algorithm(sha_with_rsa(Digest::Sha1), NULL));
+    });
+    let _ = server.up_to_renewal(&inner).approve_unrevoked().unwrap_err();
     let mut strong = renewal_req();
     strong.set_transaction(b"tx-2");
     let _ = server.up_to_renewal(&strong).approve_unrevoked().unwrap();
@@ -657,6 +675,7 @@ enum Reached {
 }
 
 // R-3.2.1.2-2, T7, E9, case 54, case 74: with everything switched on
+// R-2.8-1, R-3.3-1: the type alone tells a question from another, and none of them revokes anything
 #[test]
 fn each_message_type_reaches_its_own_question_and_all_others_none() {
     let server =

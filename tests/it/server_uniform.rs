@@ -222,6 +222,7 @@ fn every_fault_of_padding_and_plaintext_gets_the_same_refusal() {
 }
 
 // MMA-7, T11, T14, T15, E11 to E13, case 48, case 53
+// T8
 #[test]
 fn every_fault_of_the_request_and_its_challenge_gets_the_same_refusal() {
     let right = || challenge(PRINTABLE, CHALLENGE.as_bytes());
@@ -513,6 +514,7 @@ fn the_stand_in_for_a_bad_key_is_never_the_same_and_never_guessable() {
 }
 
 // R-7.3-3: the log knows more than the peer
+// MMA-8
 #[test]
 fn the_cause_of_a_refusal_is_kept_for_the_log() {
     let server = server();

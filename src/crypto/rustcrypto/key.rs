@@ -6,9 +6,12 @@ use super::{ecdsa::EcKey, sec1};
 use crate::crypto::{
     DecryptJob, Decryptor, KeyError, Rng, SignJob, Signature, SignatureScheme, Signer, Unwrapped,
 };
+use crate::error::{Error, InvalidMessage};
+use crate::wire::algorithm::AlgorithmIdentifier;
+use crate::wire::oid::Oid;
 #[cfg(feature = "ecdsa")]
 use crate::wire::public_key::EcCurve;
-use ::rsa::pkcs8::PrivateKeyInfoRef;
+use crate::wire::tlv::{self, Reader};
 use alloc::vec::Vec;
 use core::fmt;
 use rustls_pki_types::PrivateKeyDer;
@@ -31,8 +34,6 @@ pub enum KeyType {
 pub struct SoftwareKey {
     key: Key,
     public_key: Vec<u8>,
-    // Encoded once: so a key that cannot be stored is refused when it is made, not when it is to be stored.
-    pkcs8: Zeroizing<Vec<u8>>,
 }
 
 enum Key {
@@ -69,17 +70,17 @@ impl SoftwareKey {
     ///     privateKey OCTET STRING, attributes [0] Attributes OPTIONAL, publicKey [1] PublicKey OPTIONAL }
     /// ```
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
-        let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyError::Invalid)?;
-        #[cfg(feature = "ecdsa")]
-        if info.algorithm.oid == sec1::ALGORITHM_OID {
-            let name = info.algorithm.parameters_oid().map_err(|_| KeyError::Unsupported)?;
-            let curve = sec1::curve(name.as_bytes())?;
-            return sec1::read(info.private_key.as_bytes(), Some(curve)).map(Self::ec);
+        let PrivateKeyInfo { algorithm, key } = PrivateKeyInfo::read(der).map_err(|_| KeyError::Invalid)?;
+        match algorithm.oid {
+            Oid::RSA_ENCRYPTION => Self::from_pkcs1(key),
+            #[cfg(feature = "ecdsa")]
+            Oid::EC_PUBLIC_KEY => {
+                let curve =
+                    algorithm.parameters.and_then(EcCurve::from_parameters).ok_or(KeyError::Unsupported)?;
+                sec1::read(key, Some(curve)).map(Self::ec)
+            }
+            _ => Err(KeyError::Unsupported),
         }
-        if info.algorithm.oid != ::rsa::pkcs1::ALGORITHM_OID {
-            return Err(KeyError::Unsupported);
-        }
-        Self::from_pkcs1(info.private_key.as_bytes())
     }
 
     /// Reads a PKCS #1 `RSAPrivateKey` in DER (RFC 8017 appendix A.1.2); fails as [`Self::from_pkcs8`] does.
@@ -106,20 +107,24 @@ impl SoftwareKey {
     }
 
     fn rsa(key: RsaKey) -> Result<Self, KeyError> {
-        let (public_key, pkcs8) = (key.public_key(), key.to_pkcs8()?);
-        Ok(Self { key: Key::Rsa(key), public_key, pkcs8 })
+        let public_key = key.public_key();
+        Ok(Self { key: Key::Rsa(key), public_key })
     }
 
     #[cfg(feature = "ecdsa")]
     fn ec(key: EcKey) -> Self {
-        let (public_key, pkcs8) = (sec1::public_key(&key), sec1::write_pkcs8(&key));
-        Self { key: Key::Ec(key), public_key, pkcs8 }
+        let public_key = sec1::public_key(&key);
+        Self { key: Key::Ec(key), public_key }
     }
 
     /// The private key as PKCS #8 `PrivateKeyInfo` in DER, to be stored as a secret: 1.2 KiB for RSA-2048, 138 bytes for
     /// P-256.
     pub fn to_pkcs8(&self) -> Zeroizing<Vec<u8>> {
-        self.pkcs8.clone()
+        match &self.key {
+            Key::Rsa(key) => key.to_pkcs8(),
+            #[cfg(feature = "ecdsa")]
+            Key::Ec(key) => sec1::write_pkcs8(key),
+        }
     }
 
     /// The public key as `SubjectPublicKeyInfo` in DER (RFC 5280 section 4.1.2.7): 294 bytes for RSA-2048, 91 for P-256.
@@ -146,6 +151,30 @@ impl SoftwareKey {
             #[cfg(feature = "ecdsa")]
             Key::Ec(_) => Err(KeyError::Unsupported),
         }
+    }
+}
+
+/// What a PrivateKeyInfo says of its key.
+struct PrivateKeyInfo<'a> {
+    algorithm: AlgorithmIdentifier<'a>,
+    key: &'a [u8],
+}
+
+impl<'a> PrivateKeyInfo<'a> {
+    /// Attributes and a public key may follow, and are passed over.
+    fn read(der: &'a [u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(der)?;
+        let mut fields = reader.enter(tlv::SEQUENCE)?;
+        reader.finish()?;
+        if !matches!(fields.expect(tlv::INTEGER)?.value, [0 | 1]) {
+            return Err(InvalidMessage::Der.into());
+        }
+        let algorithm = AlgorithmIdentifier::read(&mut fields)?;
+        let key = fields.expect(tlv::OCTET_STRING)?.value;
+        fields.optional(tlv::context(0))?;
+        fields.optional(tlv::context_primitive(1))?;
+        fields.finish()?;
+        Ok(Self { algorithm, key })
     }
 }
 

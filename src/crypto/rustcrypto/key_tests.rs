@@ -240,7 +240,7 @@ fn an_rsa_key_makes_no_other_signatures_than_its_own() {
     }
 }
 
-// ALG-8
+// ALG-8, R-7.1-1
 #[test]
 fn keys_out_of_bounds_malformed_or_inconsistent_are_invalid() {
     let invalid = Some(KeyError::Invalid);
@@ -298,7 +298,7 @@ fn sizes_out_of_bounds_are_not_generated() {
     }
 }
 
-// T50
+// T50, R-7.1-1
 #[test]
 fn debug_shows_the_size_alone() {
     assert_eq!(format!("{:?}", key_2048()), "SoftwareKey(RSA, modulus of 256 bytes)");

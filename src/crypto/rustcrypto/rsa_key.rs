@@ -4,12 +4,14 @@ use super::oaep;
 use super::rng::Bounded;
 use super::rsa::{integer, octets, signature_block, unpad};
 use crate::crypto::{DecryptJob, KeyError, Rng, Unwrapped};
+use crate::error::{Error, InvalidMessage};
 use crate::wire::limits::Limits;
+use crate::wire::oid::Oid;
 use crate::wire::public_key::{self, RsaPublicKey};
-use ::rsa::pkcs1::RsaPrivateKeyRef;
-use ::rsa::pkcs8::EncodePrivateKey;
-use ::rsa::traits::PublicKeyParts;
+use crate::wire::tlv::{self, Reader, Writer};
+use ::rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use ::rsa::{BoxedUint, PrivateKey, hazmat};
+use alloc::vec;
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
@@ -31,19 +33,55 @@ impl RsaKey {
         }
         let mut rng = Bounded::new(rng, GENERATION_DRAWS.saturating_mul(bits / 8));
         // The size is in bounds, so what is left to fail is the generator: no bytes, or the same prime twice.
-        PrivateKey::new(&mut rng, bits).map(Self).map_err(|_| KeyError::RandomFailed)
+        let key = PrivateKey::new(&mut rng, bits).map_err(|_| KeyError::RandomFailed)?;
+        Self::complete(key)
     }
 
     pub(super) fn from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
-        let parts = RsaPrivateKeyRef::try_from(der).map_err(|_| KeyError::Invalid)?;
-        RsaPublicKey { modulus: parts.modulus.as_bytes(), exponent: parts.public_exponent.as_bytes() }
-            .check(&Limits::DEFAULT)
-            .map_err(|_| KeyError::Invalid)?;
-        PrivateKey::try_from(parts).map(Self).map_err(|_| KeyError::Invalid)
+        let [n, e, d, p, q] = read_pkcs1(der).map_err(|_| KeyError::Invalid)?;
+        RsaPublicKey { modulus: n, exponent: e }.check(&Limits::DEFAULT).map_err(|_| KeyError::Invalid)?;
+        let bits =
+            u32::try_from(n.len()).ok().and_then(|length| length.checked_mul(8)).ok_or(KeyError::Invalid)?;
+        let number = |bytes| BoxedUint::from_be_slice(bytes, bits).map_err(|_| KeyError::Invalid);
+        let exponent = BoxedUint::from_be_slice_vartime(e);
+        // p and q are compared with n, and d with both; what else is in there is computed again
+        let key = PrivateKey::from_components(number(n)?, exponent, number(d)?, vec![number(p)?, number(q)?]);
+        key.map_err(|_| KeyError::Invalid).and_then(Self::complete)
     }
 
-    pub(super) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        Ok(self.0.to_pkcs8_der().map_err(|_| KeyError::Invalid)?.to_bytes())
+    /// With everything computed that [`Self::to_pkcs8`] writes.
+    fn complete(key: PrivateKey) -> Result<Self, KeyError> {
+        let complete =
+            key.primes().len() == 2 && key.dp().is_some() && key.dq().is_some() && key.qinv().is_some();
+        if complete { Ok(Self(key)) } else { Err(KeyError::Invalid) }
+    }
+
+    /// The PKCS #8 PrivateKeyInfo around a PKCS #1 RSAPrivateKey.
+    pub(super) fn to_pkcs8(&self) -> Zeroizing<Vec<u8>> {
+        let bytes = |number: &BoxedUint| Zeroizing::new(number.to_be_bytes());
+        let numbers =
+            [self.0.n().as_ref().to_be_bytes().into(), self.0.e().to_be_bytes().into(), bytes(self.0.d())];
+        let primes = self.0.primes().iter().map(|prime| bytes(prime.as_ref()));
+        // all there: see `complete`
+        let coefficient = self.0.crt_coefficient();
+        let rest = [self.0.dp(), self.0.dq(), coefficient.as_ref()];
+        // one buffer that does not grow, so that no copy of it stays behind
+        let mut writer = Writer::with_capacity(self.size().saturating_mul(5).saturating_add(128));
+        writer.nested(tlv::SEQUENCE, |info| {
+            info.tlv(tlv::INTEGER, &[0]);
+            write_algorithm(info);
+            info.nested(tlv::OCTET_STRING, |key| {
+                key.nested(tlv::SEQUENCE, |key| {
+                    key.tlv(tlv::INTEGER, &[0]);
+                    numbers.into_iter().chain(primes).chain(rest.into_iter().flatten().map(bytes)).for_each(
+                        |number| {
+                            public_key::write_unsigned(key, &number);
+                        },
+                    );
+                });
+            });
+        });
+        Zeroizing::new(writer.finish())
     }
 
     /// The SubjectPublicKeyInfo.
@@ -92,6 +130,30 @@ impl RsaKey {
             None => unpad(&block, job.key_length()),
         })
     }
+}
+
+/// `AlgorithmIdentifier` of RSA keys: rsaEncryption and NULL.
+fn write_algorithm(writer: &mut Writer) {
+    writer.nested(tlv::SEQUENCE, |algorithm| {
+        algorithm.tlv(tlv::OBJECT_IDENTIFIER, Oid::RSA_ENCRYPTION.as_bytes());
+        algorithm.tlv(tlv::NULL, &[]);
+    });
+}
+
+/// n, e, d, p and q of an RSAPrivateKey with two primes.
+fn read_pkcs1(der: &[u8]) -> Result<[&[u8]; 5], Error> {
+    let mut reader = Reader::new(der)?;
+    let mut fields = reader.enter(tlv::SEQUENCE)?;
+    reader.finish()?;
+    if fields.expect(tlv::INTEGER)?.value != [0] {
+        return Err(InvalidMessage::Der.into());
+    }
+    let mut next = || fields.expect(tlv::INTEGER).and_then(|number| public_key::unsigned(number.value));
+    let numbers = [next()?, next()?, next()?, next()?, next()?];
+    // two exponents and a coefficient
+    let _ = [next()?, next()?, next()?];
+    fields.finish()?;
+    Ok(numbers)
 }
 
 #[cfg(test)]

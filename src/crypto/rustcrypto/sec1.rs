@@ -9,15 +9,6 @@ use alloc::vec::Vec;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// `id-ecPublicKey`, as the PKCS #8 reader has it.
-pub(super) const ALGORITHM_OID: ::rsa::pkcs8::ObjectIdentifier =
-    ::rsa::pkcs8::ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-
-/// The curve of that name: contents octets of the object identifier.
-pub(super) fn curve(name: &[u8]) -> Result<EcCurve, KeyError> {
-    EcCurve::from_name(Oid::new(name)).ok_or(KeyError::Unsupported)
-}
-
 /// Reads an ECPrivateKey. `known` is the curve that PKCS #8 names around it; without it the key has to name its own. A
 /// public key that comes with it has to be the right one.
 pub(super) fn read(der: &[u8], known: Option<EcCurve>) -> Result<EcKey, KeyError> {
