@@ -10,7 +10,9 @@ pub struct Compat {
     /// RFC 8894 section 2.9 forbids it all the same.
     pub des_cbc_reply: bool,
     /// Encrypts requests for a CA or RA certificate whose keyUsage lacks keyEncipherment, when there is no other.
-    /// The CA that micromdm's `scepserver ca -init` makes is one. RFC 5652 section 6.2.1 forbids it.
+    /// The CA that micromdm's `scepserver ca -init` makes is one. RFC 5652 section 6.2.1 forbids it. With
+    /// [`ClientConfig::password_recipients`](super::ClientConfig::password_recipients) it overlooks a missing
+    /// digitalSignature of a key that cannot decrypt as well.
     pub recipient_without_key_encipherment: bool,
     /// Lets `Trust::matching_sha1` (feature `legacy`) pin a CA by 20 bytes of SHA-1: for operators who publish nothing
     /// else, as older MDM profiles and routers do. Whoever could have had a certificate made with a collision in mind

@@ -17,6 +17,7 @@ pub struct ClientConfig {
     pub(super) require_ra_purpose: bool,
     pub(super) require_scep_standard: bool,
     pub(super) key_transport: KeyTransport,
+    pub(super) password_recipients: bool,
     pub(super) ca_identifier: Option<String>,
     pub(super) poll_interval: Duration,
     pub(super) poll_interval_max: Duration,
@@ -33,6 +34,7 @@ impl ClientConfig {
             require_ra_purpose: false,
             require_scep_standard: false,
             key_transport: KeyTransport::RsaPkcs1v15,
+            password_recipients: false,
             ca_identifier: Some(String::new()),
             poll_interval: Duration::from_secs(10),
             poll_interval_max: Duration::from_secs(3600),
@@ -80,6 +82,26 @@ impl ClientConfig {
     #[must_use]
     pub fn key_transport(mut self, transport: KeyTransport) -> Self {
         self.key_transport = transport;
+        self
+    }
+
+    /// Encrypts by the challenge password where a key cannot encrypt, as keys on elliptic curves cannot (RFC 8894 section
+    /// 3.1, PasswordRecipientInfo): requests to a CA that has no other key, and replies to a device that signs with such
+    /// a key. Off by default, and then neither takes part.
+    ///
+    /// The provider has to list [`Provider::password_kdfs`] with SHA-256, else no request is begun: that is
+    /// [`ApiMisuse::Algorithm`](crate::error::ApiMisuse::Algorithm). The challenge has to be
+    /// [strong](crate::crypto::ChallengePassword::is_strong), else such a request ends in
+    /// [`ApiMisuse::WeakChallenge`](crate::error::ApiMisuse::WeakChallenge) before anything of it is sent: whoever
+    /// records the messages can try passwords for as long as he likes, and whoever is on the path can bring this about
+    /// by leaving out the CA's RSA certificates. The challenge stays in memory until the certificate is there, and is in
+    /// no [saved state](super::Wait::save).
+    ///
+    /// [`Transmit::receive`](super::Transmit::receive) derives the key of such a reply, which takes a tenth of a second
+    /// and more; there is no [`Decrypt`](super::Decrypt) then.
+    #[must_use]
+    pub fn password_recipients(mut self, on: bool) -> Self {
+        self.password_recipients = on;
         self
     }
 

@@ -1,5 +1,7 @@
 //! What a device asks a CA for (RFC 8894 sections 2.3 and 3.3.1).
 
+use super::config::ClientConfig;
+use super::password;
 use super::renew::Current;
 use super::transaction::fresh_id;
 use crate::crypto::{ChallengePassword, Digest, Rng, random};
@@ -74,10 +76,11 @@ impl NewEnrolmentBuilder {
         self
     }
 
-    /// A second key for the exchange itself, when the key to be certified cannot decrypt: an RSA key (DER
-    /// SubjectPublicKeyInfo) that signs the self-signed certificate and the messages and opens the reply, while the
-    /// certification request is for, and signed by, the key given to [`NewEnrolment::builder`]. Both keys will be asked
-    /// for signatures; [`SignJob::public_key`](crate::crypto::SignJob::public_key) says which one.
+    /// A second key for the exchange itself, when the key to be certified cannot decrypt and the challenge password is not
+    /// to take its place (see [`ClientConfig::password_recipients`]): an RSA key (DER SubjectPublicKeyInfo) that signs the
+    /// self-signed certificate and the messages and opens the reply, while the certification request is for, and signed
+    /// by, the key given to [`NewEnrolment::builder`]. Both keys will be asked for signatures;
+    /// [`SignJob::public_key`](crate::crypto::SignJob::public_key) says which one.
     ///
     /// Many servers refuse it, since whoever records such a request can sign it again with a key of his own, and then
     /// uses up its challenge password and reads the certificate. The server of this crate does unless
@@ -89,13 +92,14 @@ impl NewEnrolmentBuilder {
     }
 
     /// The finished request. [`ApiMisuse::PublicKey`] when a key is none that SCEP can use for its part,
-    /// [`ApiMisuse::SubjectText`] for a subject alternative name that cannot be written.
+    /// [`ApiMisuse::SubjectText`] for a subject alternative name that cannot be written. Whether replies can be
+    /// encrypted for the key is a question for [`Client::enrol`](super::Client::enrol).
     pub fn build(self) -> Result<NewEnrolment, Error> {
         let Self { subject, public_key, reply_key, challenge, extensions } = self;
         can_sign(&public_key)?;
-        SubjectPublicKeyInfo::parse(reply_key.as_deref().unwrap_or(&public_key))
-            .and_then(|key| key.rsa())
-            .map_err(|_| ApiMisuse::PublicKey)?;
+        if let Some(key) = &reply_key {
+            SubjectPublicKeyInfo::parse(key).and_then(|key| key.rsa()).map_err(|_| ApiMisuse::PublicKey)?;
+        }
         let extensions = extensions?;
         let extensions = if extensions.is_empty() { Vec::new() } else { extensions.build() };
         Ok(NewEnrolment { subject, public_key, reply_key, challenge, extensions })
@@ -122,10 +126,22 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn new(
+        config: &ClientConfig,
         request: NewEnrolment,
         current: Option<Current>,
         rng: &mut Rng<'_>,
     ) -> Result<Self, Error> {
+        let challenge = request.challenge.as_ref();
+        match &current {
+            Some(current) => {
+                password::check_early(config, &current.key()?, ApiMisuse::Certificate, challenge)?;
+            }
+            None => {
+                let key = request.reply_key.as_deref().unwrap_or(&request.public_key);
+                let key = SubjectPublicKeyInfo::parse(key)?;
+                password::check_early(config, &key, ApiMisuse::PublicKey, challenge)?;
+            }
+        }
         let transaction_id = fresh_id(rng)?;
         let mut serial = random::random_array::<16>(rng)?;
         if let Some(first) = serial.first_mut() {

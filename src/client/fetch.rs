@@ -120,7 +120,8 @@ pub(super) fn start(
     let Query { certificate, chain, wanted } = query;
     let key = Certificate::parse(&certificate)?.public_key();
     key.check(&config.limits).map_err(|_| ApiMisuse::Certificate)?;
-    let transaction = Transaction { config, url, ca, id: fresh_id(rng)?, signer: certificate, chain };
+    let id = fresh_id(rng)?;
+    let transaction = Transaction { config, url, ca, id, signer: certificate, chain, secret: None };
     let result = match message_type {
         MessageType::GetCrl => Wanted::Crl(wanted.clone()),
         _ => Wanted::Certificate(wanted.clone()),

@@ -15,6 +15,9 @@
 //! fetch_next_ca ──> Transmit ──> Done(NextCa)
 //! ```
 //!
+//! Where the device's key cannot decrypt, the challenge password opens the reply and there is no Decrypt: see
+//! [`ClientConfig::password_recipients`], which is off by default.
+//!
 //! Each step owns what it needs; its methods consume it and give the next one, so a wrong order does not compile.
 //! Whatever may wait (the network, a key in a secure element, a person who compares a fingerprint, days of PENDING)
 //! is a step that the caller takes. [`drive()`] is the short path for blocking callers and holds no rule of the
@@ -30,6 +33,7 @@ mod drive;
 mod enrol;
 mod fetch;
 mod next_ca;
+mod password;
 mod poll;
 mod renew;
 mod reply;
@@ -79,8 +83,12 @@ impl Client {
     /// Asks for a new certificate (RFC 8894 section 2.5): GetCACaps, GetCACert, trust, PKCSReq.
     ///
     /// `url` is `http://` or `https://` with host, port and path; without a path it is `/cgi-bin/pkiclient.exe`.
+    ///
+    /// A key that cannot open the reply is [`ApiMisuse::PublicKey`](crate::error::ApiMisuse::PublicKey), unless the
+    /// [challenge password](ClientConfig::password_recipients) may do it; then a weak one, or none, is
+    /// [`ApiMisuse::WeakChallenge`](crate::error::ApiMisuse::WeakChallenge).
     pub fn enrol(&self, url: &str, request: NewEnrolment, rng: &mut Rng<'_>) -> Result<Step, Error> {
-        let goal = Goal::Enrol(Box::new(enrol::Draft::new(request, None, rng)?));
+        let goal = Goal::Enrol(Box::new(enrol::Draft::new(&self.config, request, None, rng)?));
         Ok(discover::start(Arc::clone(&self.config), ScepUrl::parse(url)?, goal))
     }
 
@@ -94,7 +102,7 @@ impl Client {
         now: Option<UnixTime>,
         rng: &mut Rng<'_>,
     ) -> Result<Step, Error> {
-        let draft = enrol::Draft::new(request, None, rng)?;
+        let draft = enrol::Draft::new(&self.config, request, None, rng)?;
         sign::begin(Arc::clone(&self.config), ScepUrl::parse(url)?, ca, draft, now)
     }
 
@@ -103,9 +111,13 @@ impl Client {
     ///
     /// Two keys take part, see [`Renewal::builder`], and the current one stays in use: it and its certificate may go
     /// only after the certificate of an [`Issued`] and its key are stored.
+    ///
+    /// A current key that cannot open the reply is [`ApiMisuse::Certificate`](crate::error::ApiMisuse::Certificate),
+    /// unless the [challenge password](ClientConfig::password_recipients) may do it; then a weak one, or none, is
+    /// [`ApiMisuse::WeakChallenge`](crate::error::ApiMisuse::WeakChallenge).
     pub fn renew(&self, url: &str, renewal: Renewal, rng: &mut Rng<'_>) -> Result<Step, Error> {
         let Renewal { request, current } = renewal;
-        let goal = Goal::Enrol(Box::new(enrol::Draft::new(request, Some(current), rng)?));
+        let goal = Goal::Enrol(Box::new(enrol::Draft::new(&self.config, request, Some(current), rng)?));
         Ok(discover::start(Arc::clone(&self.config), ScepUrl::parse(url)?, goal))
     }
 
@@ -123,7 +135,7 @@ impl Client {
         rng: &mut Rng<'_>,
     ) -> Result<Step, Error> {
         let Renewal { request, current } = renewal;
-        let draft = enrol::Draft::new(request, Some(current), rng)?;
+        let draft = enrol::Draft::new(&self.config, request, Some(current), rng)?;
         sign::begin(Arc::clone(&self.config), ScepUrl::parse(url)?, ca, draft, now)
     }
 

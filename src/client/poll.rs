@@ -2,9 +2,10 @@
 
 use super::ca::TrustedCa;
 use super::config::ClientConfig;
+use super::password::{self, Secret};
 use super::step::{Failed, Step};
 use super::transaction::{Requested, Transaction, Wanted};
-use crate::crypto::Rng;
+use crate::crypto::{ChallengePassword, Rng};
 use crate::error::{ApiMisuse, Error, InvalidMessage, Limit};
 use crate::message::codec::{Decoder, Encoder};
 use crate::transport::ScepUrl;
@@ -68,6 +69,25 @@ impl Wait {
         Ok(self)
     }
 
+    /// The challenge password of the request once more, for [`Self::needs_challenge`] after
+    /// [`Client::resume`](super::Client::resume).
+    ///
+    /// Nothing here can tell whether it is the same one. With another one a CA whose key cannot decrypt may refuse the
+    /// poll, and the reply to a device whose key cannot decrypt is
+    /// [`BadEnvelope::Content`](crate::error::BadEnvelope::Content): keep the saved state until the end.
+    pub fn with_challenge(mut self, challenge: ChallengePassword) -> Self {
+        self.transaction.secret = Some(Secret::new(challenge));
+        self
+    }
+
+    /// Whether [`Self::with_challenge`] has to come before [`Self::poll`]: messages of this transaction are encrypted by
+    /// the challenge password (see [`ClientConfig::password_recipients`]), and saved state does not hold it.
+    pub fn needs_challenge(&self) -> bool {
+        let key = Certificate::parse(&self.transaction.signer).map(|own| own.public_key());
+        let needed = key.and_then(|key| password::is_needed(&key, &self.transaction.ca));
+        needed.unwrap_or(false) && self.transaction.secret.is_none()
+    }
+
     /// How long to wait before the next poll.
     pub fn after(&self) -> Duration {
         self.after
@@ -113,7 +133,7 @@ impl Wait {
     /// Everything that is needed to go on later with [`Client::resume`](super::Client::resume): at most 128 KiB, with
     /// a version and a checksum, and without any secret. It names the trusted CA, so keep it where nobody else writes.
     pub fn save(&self) -> Result<Vec<u8>, Error> {
-        let Transaction { config, url, ca, id, signer, chain } = &self.transaction;
+        let Transaction { config, url, ca, id, signer, chain, secret: _ } = &self.transaction;
         let mut encoder = Encoder::new(MAGIC);
         encoder.bytes(url.as_str().as_bytes());
         encoder.bytes(id.as_bytes());
@@ -136,11 +156,15 @@ impl Wait {
     }
 
     /// Asks the CA how the request stands (CertPoll). The step comes back when the random generator failed, and with
-    /// [`Limit::Polls`] when it was asked as often as configured.
+    /// [`Limit::Polls`] when it was asked as often as configured. So it does with [`ApiMisuse::WeakChallenge`] when
+    /// [`Self::needs_challenge`] was not heeded.
     pub fn poll(self, rng: &mut Rng<'_>) -> Result<Step, Box<Failed<Self>>> {
         if self.polls >= self.transaction.config.polls_max {
             // given back, to be saved: a client with more patience may go on
             return Err(Failed::kept(Limit::Polls.into(), self));
+        }
+        if let Err(error) = self.check_password() {
+            return Err(Failed::kept(error, self));
         }
         let polls = self.polls.saturating_add(1);
         let poll = |content: Vec<u8>| {
@@ -148,6 +172,13 @@ impl Wait {
             self.transaction.clone().message(wanted, MessageType::CertPoll, &content, polls, rng)
         };
         self.names().and_then(poll).map_err(|error| Failed::new(error, self))
+    }
+
+    /// R-3.1-4: no poll whose reply could not be opened, and none that is not encrypted.
+    fn check_password(&self) -> Result<(), Error> {
+        let Transaction { config, ca, signer, secret, .. } = &self.transaction;
+        let signer = Certificate::parse(signer)?;
+        password::check(config, &signer.public_key(), ca, secret.as_deref()).map(drop)
     }
 
     /// IssuerAndSubject: the names of the CA and of the request, byte for byte (R-3.3.3-1).
@@ -190,7 +221,7 @@ pub(super) fn resume(config: Arc<ClientConfig>, saved: &[u8]) -> Result<Wait, Er
     let make = if staged { TrustedCa::staged } else { TrustedCa::new };
     let ca = make(&config, anchors, others, capabilities, None)?.with_recipient(&recipient)?;
     let after = interval(&config, polls);
-    let transaction = Transaction { config, url, ca, id, signer, chain };
+    let transaction = Transaction { config, url, ca, id, signer, chain, secret: None };
     Ok(Wait { transaction, requested: Requested { subject, public_key }, polls, after })
 }
 

@@ -10,6 +10,7 @@ use crate::wire::distinguished_name::DistinguishedName;
 use crate::wire::extension::ExtensionsBuilder;
 use crate::wire::limits::Limits;
 use crate::wire::oid::Oid;
+use crate::wire::public_key::SubjectPublicKeyInfo;
 use alloc::vec::Vec;
 use core::fmt;
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -45,7 +46,7 @@ impl Renewal {
     /// SubjectPublicKeyInfo). The same key as now is allowed, and a new one is better (RFC 8894 section 2.5).
     ///
     /// Both private keys will be asked: the new one signs the certification request, the current one the messages, and
-    /// it opens the reply. [`SignJob::public_key`](crate::crypto::SignJob::public_key) and
+    /// it opens the reply; one that cannot needs [`RenewalBuilder::challenge`]. [`SignJob::public_key`](crate::crypto::SignJob::public_key) and
     /// [`Recipient::public_key`](crate::crypto::Recipient::public_key) say which;
     /// `crypto::rustcrypto::KeyRing` finds keys in memory by them.
     pub fn builder(current: CertificateDer<'_>, new_public_key: &[u8]) -> RenewalBuilder {
@@ -78,6 +79,10 @@ pub struct RenewalBuilder {
 impl RenewalBuilder {
     /// A challenge password to send along. Without this there is none: the current certificate authenticates the request
     /// (RFC 8894 section 2.4). Give one to a CA that wants both, or for [`RenewalStyle::Auto`] to fall back on.
+    ///
+    /// Where the current key or that of the CA cannot encrypt, this is what messages are encrypted by, and has to be one
+    /// that the CA knows this device by: that of its first request. See
+    /// [`ClientConfig::password_recipients`](super::ClientConfig::password_recipients).
     #[must_use]
     pub fn challenge(mut self, challenge: ChallengePassword) -> Self {
         self.challenge = Some(challenge);
@@ -100,8 +105,8 @@ impl RenewalBuilder {
     }
 
     /// The finished request. [`ApiMisuse::Certificate`] when the current certificate or one of the chain cannot be read,
-    /// or its key is not RSA and so cannot open the reply; [`ApiMisuse::PublicKey`] when the new key is none that SCEP
-    /// can use.
+    /// or its key is none that SCEP can use; [`ApiMisuse::PublicKey`] when the new key is none. Whether replies can be
+    /// encrypted for the current key is a question for [`Client::renew`](super::Client::renew).
     pub fn build(self) -> Result<Renewal, Error> {
         let Self { current, public_key, challenge } = self;
         can_sign(&public_key)?;
@@ -131,8 +136,13 @@ pub(super) struct Current {
 impl Current {
     fn check(&self) -> Result<(), Error> {
         let readable = self.chain.iter().all(|der| Certificate::parse(der).is_ok());
-        let own = Certificate::parse(&self.certificate).and_then(|own| own.public_key().rsa());
-        if readable && own.is_ok() { Ok(()) } else { Err(ApiMisuse::Certificate.into()) }
+        let usable = self.key().and_then(|key| can_sign(key.as_der()));
+        if readable && usable.is_ok() { Ok(()) } else { Err(ApiMisuse::Certificate.into()) }
+    }
+
+    /// The key of the certificate.
+    pub(super) fn key(&self) -> Result<SubjectPublicKeyInfo<'_>, Error> {
+        Ok(Certificate::parse(&self.certificate)?.public_key())
     }
 
     /// The type of the message that is signed under the certificate; `None` when it should be a new enrolment instead.

@@ -6,7 +6,7 @@ use super::step::{Decrypt, Done, Failed, Issued, Stage, Step, Transmit, Untruste
 use super::transaction::{Requested, Transaction, Wanted};
 use crate::crypto::{KeyError, Provider, Rng, Unwrapped, random};
 use crate::error::{BadEnvelope, Error, FailInfo, InvalidMessage, PeerMisbehaved};
-use crate::message::{Correlation, Envelope, OpenPolicy, Opened, Unverified, Verified};
+use crate::message::{Correlation, Envelope, OpenPolicy, Opened, PasswordEnvelope, Unverified, Verified};
 use crate::transport::{self, HttpRequest, HttpResponse, Operation};
 use crate::wire::attributes::{MessageType, PkiStatus};
 use crate::wire::capabilities::Capability;
@@ -69,6 +69,8 @@ impl InFlight {
 /// What a verified reply says.
 pub(super) enum Verdict {
     Success(Envelope),
+    /// For a device whose key cannot decrypt.
+    SuccessByPassword(PasswordEnvelope),
     Failure(FailInfo, Option<UntrustedText>),
     /// With a byte that spreads the next polls of a fleet, and the seconds that the server asks to wait.
     Pending(Requested, u8, Option<u32>),
@@ -116,7 +118,11 @@ pub(super) fn read(
                 single_des: config.compat.des_cbc_reply,
                 any_key_identifier: true,
             };
-            Ok(Verdict::Success(reply.envelope(&policy, rng)?))
+            // T3: our key says which it has to be, never the reply
+            match Certificate::parse(signer)?.public_key().can_encrypt() {
+                true => Ok(Verdict::Success(reply.envelope(&policy, rng)?)),
+                false => Ok(Verdict::SuccessByPassword(reply.password_envelope(&policy, rng)?)),
+            }
         }
     }
 }
@@ -127,14 +133,18 @@ pub(super) fn proceed(
     verdict: Verdict,
     request: HttpRequest,
     now: Option<UnixTime>,
-) -> Step {
+) -> Result<Step, Box<Failed<Transmit>>> {
     match verdict {
         Verdict::Success(envelope) => {
-            Step::Decrypt(Decrypt(Box::new(Sealed { flight, envelope, request, now })))
+            Ok(Step::Decrypt(Decrypt(Box::new(Sealed { flight, envelope, request, now }))))
         }
-        Verdict::Failure(fail_info, text) => Step::Done(Done::Refused { fail_info, text }),
+        Verdict::SuccessByPassword(envelope) => {
+            let opened = envelope.open(flight.transaction.secret.as_deref());
+            finish(flight, opened, request, now)
+        }
+        Verdict::Failure(fail_info, text) => Ok(Step::Done(Done::Refused { fail_info, text })),
         Verdict::Pending(requested, jitter, retry_after) => {
-            Step::Wait(Wait::new(flight.transaction, requested, flight.polls, jitter, retry_after))
+            Ok(Step::Wait(Wait::new(flight.transaction, requested, flight.polls, jitter, retry_after)))
         }
     }
 }
@@ -148,13 +158,23 @@ pub(super) struct Sealed {
     now: Option<UnixTime>,
 }
 
-/// Opens a SUCCESS and checks what is in it.
+/// Opens a SUCCESS with the key of the device.
 pub(super) fn open(
     sealed: Sealed,
     unwrapped: Result<Unwrapped, KeyError>,
 ) -> Result<Step, Box<Failed<Transmit>>> {
     let Sealed { flight, envelope, request, now } = sealed;
     let opened = unwrapped.map_err(Error::from).and_then(|unwrapped| envelope.open(&unwrapped));
+    finish(flight, opened, request, now)
+}
+
+/// Checks what is in a SUCCESS.
+fn finish(
+    flight: InFlight,
+    opened: Result<Opened, Error>,
+    request: HttpRequest,
+    now: Option<UnixTime>,
+) -> Result<Step, Box<Failed<Transmit>>> {
     match opened.and_then(|opened| outcome(&flight, &opened, now)) {
         Ok(done) => Ok(Step::Done(done)),
         // the CA signed this answer, and would give it again

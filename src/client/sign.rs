@@ -4,16 +4,17 @@
 use super::ca::TrustedCa;
 use super::config::ClientConfig;
 use super::enrol::{Draft, NewEnrolment};
+use super::password::{self, Secret};
 use super::reply::InFlight;
 use super::step::{Sign, Step};
 use super::transaction::{Algorithms, Requested, Transaction, Wanted};
-use crate::crypto::{ChallengePassword, KeyError, Purpose, Rng, SignJob, Signature};
+use crate::crypto::{KeyError, Purpose, Rng, SignJob, Signature};
 use crate::error::{ApiMisuse, Error};
 use crate::message;
 use crate::transport::ScepUrl;
 use crate::wire::algorithm::Digest;
 use crate::wire::attributes::{MessageType, TransactionId};
-use crate::wire::certificate::{self, TbsCertificateDraft};
+use crate::wire::certificate::{self, Certificate, TbsCertificateDraft};
 use crate::wire::extension::{Extensions, KeyUsage};
 use crate::wire::name::Name;
 use crate::wire::pkcs10::CertificationRequestInfoDraft;
@@ -57,6 +58,8 @@ pub(super) struct Setup {
     requested: Requested,
     digest: Digest,
     signer: Signer,
+    /// Kept where messages are encrypted by it.
+    secret: Option<Secret>,
 }
 
 /// What the message is signed under.
@@ -71,6 +74,15 @@ enum Signer {
     },
 }
 
+impl Signer {
+    fn key(&self) -> Result<SubjectPublicKeyInfo<'_>, Error> {
+        match self {
+            Self::New { public_key, .. } => SubjectPublicKeyInfo::parse(public_key),
+            Self::Present { certificate, .. } => Ok(Certificate::parse(certificate)?.public_key()),
+        }
+    }
+}
+
 /// The CA is trusted: asks for the first signature.
 pub(super) fn begin(
     config: Arc<ClientConfig>,
@@ -82,7 +94,7 @@ pub(super) fn begin(
     config.check_capabilities(ca.capabilities())?;
     let Draft { request, current, transaction_id, serial } = draft;
     let NewEnrolment { subject, public_key, reply_key, challenge, extensions } = request;
-    let Algorithms { digest, .. } = Algorithms::choose(&config, ca.capabilities())?;
+    let Algorithms { digest, .. } = Algorithms::choose(&config, &ca)?;
     let key = SubjectPublicKeyInfo::parse(&public_key)?;
     key.check(&config.limits).map_err(|_| ApiMisuse::PublicKey)?;
     let signer = match current {
@@ -99,10 +111,13 @@ pub(super) fn begin(
         Some(signer) => signer,
         None => {
             let public_key = reply_key.unwrap_or_else(|| public_key.clone());
-            check_reply_key(&public_key, &config)?;
+            let key = SubjectPublicKeyInfo::parse(&public_key)?;
+            key.check(&config.limits).map_err(|_| ApiMisuse::PublicKey)?;
             Signer::New { public_key, serial, now }
         }
     };
+    let challenge = challenge.map(Secret::new);
+    let by_password = password::check(&config, &signer.key()?, &ca, challenge.as_deref())?;
     let extensions = match extensions.as_slice() {
         [] => None,
         der => Some(Extensions::parse(der, &config.limits)?),
@@ -110,21 +125,16 @@ pub(super) fn begin(
     let mut info = CertificationRequestInfoDraft {
         subject: subject.name(),
         public_key: key,
-        challenge: challenge.as_ref().map(ChallengePassword::expose),
+        challenge: challenge.as_deref().map(|challenge| challenge.expose()),
         extensions: extensions.map(|extensions| extensions.as_der()),
     }
     .encode();
     let scheme = key.signature_scheme(digest)?;
     let job = SignJob::new(config.provider, core::mem::take(&mut *info), scheme, Purpose::Csr, &public_key)?;
     let requested = Requested { subject: subject.as_der().to_vec(), public_key };
-    let setup = Arc::new(Setup { config, url, ca, transaction_id, requested, digest, signer });
+    let secret = challenge.filter(|_| by_password);
+    let setup = Arc::new(Setup { config, url, ca, transaction_id, requested, digest, signer, secret });
     Ok(Step::Sign(Sign(Box::new(Signing::Csr { setup, job }))))
-}
-
-/// The key of the self-signed certificate has to sign, and to open the reply.
-fn check_reply_key(public_key: &[u8], config: &ClientConfig) -> Result<(), Error> {
-    let key = SubjectPublicKeyInfo::parse(public_key)?;
-    key.rsa().and_then(|key| key.check(&config.limits)).map_err(|_| ApiMisuse::PublicKey.into())
 }
 
 /// Checks a signature, and goes on to the next one or to the network.
@@ -179,6 +189,7 @@ fn request(
         id: setup.transaction_id.clone(),
         signer,
         chain,
+        secret: setup.secret.clone(),
     };
     transaction.message(Wanted::Issued(setup.requested.clone()), message_type, csr, 0, rng)
 }
@@ -204,6 +215,11 @@ fn certificate_job(
     };
     let key = SubjectPublicKeyInfo::parse(public_key)?;
     let scheme = key.signature_scheme(setup.digest)?;
+    // R-2.3-2
+    let key_usage = match key.can_encrypt() {
+        true => KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT,
+        false => KeyUsage::DIGITAL_SIGNATURE,
+    };
     let tbs = TbsCertificateDraft {
         serial,
         subject: Name::parse(&setup.requested.subject)?,
@@ -211,7 +227,7 @@ fn certificate_job(
         not_after: UnixTime::since_unix_epoch(not_after),
         public_key: key,
         scheme,
-        key_usage: KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT,
+        key_usage,
     }
     .encode();
     SignJob::new(setup.config.provider, tbs, scheme, Purpose::TransportCertificate, public_key)

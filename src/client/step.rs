@@ -239,7 +239,7 @@ impl Transmit {
                 }
             },
             Stage::Reply(flight) => match reply::read(&flight, response, now, rng) {
-                Ok(verdict) => Ok(reply::proceed(*flight, verdict, request, now)),
+                Ok(verdict) => reply::proceed(*flight, verdict, request, now),
                 Err(error) => Err(Failed::new(error, Self { request, stage: Stage::Reply(flight) })),
             },
             Stage::NextCa(asked) => match next_ca::read(&asked, &response, now) {

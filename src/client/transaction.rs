@@ -2,6 +2,7 @@
 
 use super::ca::TrustedCa;
 use super::config::ClientConfig;
+use super::password::Secret;
 use super::reply::InFlight;
 use super::sign::Signing;
 use super::step::{Sign, Step};
@@ -11,7 +12,7 @@ use crate::message::{self, Addressee, Correlation, Fields, envelope};
 use crate::transport::ScepUrl;
 use crate::wire::algorithm::{ContentEncryption, Digest};
 use crate::wire::attributes::{MessageType, Nonce, TransactionId};
-use crate::wire::capabilities::{Capabilities, Capability};
+use crate::wire::capabilities::Capability;
 use crate::wire::certificate::Certificate;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -32,6 +33,8 @@ pub(super) struct Transaction {
     pub(super) signer: CertificateDer<'static>,
     /// What goes along behind it.
     pub(super) chain: Vec<CertificateDer<'static>>,
+    /// What messages are encrypted by where a key of the two cannot encrypt (R-3.1-3).
+    pub(super) secret: Option<Secret>,
 }
 
 /// What a transaction is to bring.
@@ -79,7 +82,8 @@ pub(super) struct Algorithms {
 impl Algorithms {
     /// Those that RFC 8894 section 2.9 makes everybody support; a CA that lists less gets them all the same (T28), unless
     /// [`Compat::weak_algorithms`](super::Compat::weak_algorithms) is on.
-    pub(super) fn choose(config: &ClientConfig, listed: Capabilities) -> Result<Self, Error> {
+    pub(super) fn choose(config: &ClientConfig, ca: &TrustedCa) -> Result<Self, Error> {
+        let listed = ca.capabilities();
         let lacks = |capability| config.compat.weak_algorithms && !listed.contains(capability);
         let cipher = match lacks(Capability::Aes) {
             false => ContentEncryption::Aes128Cbc,
@@ -92,7 +96,9 @@ impl Algorithms {
         };
         config.provider.digest(digest).map_err(|_| ApiMisuse::Algorithm)?;
         config.provider.cipher(cipher).map_err(|_| ApiMisuse::Algorithm)?;
-        config.provider.wrapper(config.key_transport).map_err(|_| ApiMisuse::Algorithm)?;
+        if Certificate::parse(ca.recipient())?.public_key().can_encrypt() {
+            config.provider.wrapper(config.key_transport).map_err(|_| ApiMisuse::Algorithm)?;
+        }
         Ok(Self { digest, cipher })
     }
 }
@@ -108,10 +114,13 @@ impl Transaction {
         rng: &mut Rng<'_>,
     ) -> Result<Step, Error> {
         let provider = self.config.provider;
-        let Algorithms { digest, cipher } = Algorithms::choose(&self.config, self.ca.capabilities())?;
+        let Algorithms { digest, cipher } = Algorithms::choose(&self.config, &self.ca)?;
         let recipient = Certificate::parse(self.ca.recipient())?;
-        let addressee =
-            Addressee::Certificate { certificate: &recipient, transport: self.config.key_transport };
+        let addressee = match recipient.public_key().can_encrypt() {
+            true => Addressee::Certificate { certificate: &recipient, transport: self.config.key_transport },
+            // questions about certificates have no challenge
+            false => Addressee::Password(self.secret.as_deref().ok_or(ApiMisuse::Recipient)?),
+        };
         let sealed = envelope(provider, content, addressee, cipher, rng)?;
         let nonce = Nonce::from_bytes(&random::random_array::<16>(rng)?)?;
         let fields = Fields {

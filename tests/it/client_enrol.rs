@@ -75,7 +75,7 @@ fn a_wrong_challenge_is_refused() {
     assert!(ca.store.is_empty());
 }
 
-// R-2.2-2, R-2.2-5, case 112: one bit of the fingerprint
+// R-2.2-2, R-2.2-5, R-2.2-6, case 112: one bit of the fingerprint
 #[test]
 fn a_wrong_fingerprint_stops_before_any_message() {
     let mut ca = Ca::new();

@@ -79,7 +79,7 @@ fn a_saved_request_goes_on_after_a_reboot() {
     assert_eq!(issued.ca.anchors(), [ca.certificate.clone()]);
 }
 
-// T50, T54, R-7.3-4, case 137
+// T50, T54, R-7.3-4, R-7.1-1, case 137
 #[test]
 fn saved_state_holds_no_secret() {
     let (_, device, wait) = held();
@@ -243,6 +243,7 @@ fn a_pending_survives_a_generator_that_fails() {
 }
 
 // the RA gets a new certificate while a request is held
+// T37
 #[test]
 fn a_wait_takes_newer_certificates_of_the_same_ca_and_no_others() {
     let mut ca = Ca::new();

@@ -27,7 +27,7 @@ fn challenge_in(csr: &[u8]) -> Option<String> {
     csr.challenge_password().unwrap().map(|text| text.to_string())
 }
 
-// R-2.3-5, R-2.3-8, R-2.4-5, R-2.5-3, R-2.5-4, case 103
+// R-2.1.1-2, R-2.3-5, R-2.3-8, R-2.4-5, R-2.5-3, R-2.5-4, case 103
 #[test]
 fn a_renewal_is_signed_under_the_current_certificate_and_asks_for_the_new_key_without_challenge() {
     let mut kit = Kit::new();
@@ -459,7 +459,7 @@ fn a_reply_key_that_cannot_decrypt_is_refused_at_once() {
     assert_eq!(request.unwrap_err(), ApiMisuse::PublicKey.into());
 }
 
-// the signature of the request is that of its own key, whatever signs the message
+// R-2.3-8: the signature of the request is that of its own key, whatever signs the message
 #[test]
 fn a_signature_by_the_wrong_one_of_two_keys_is_noticed() {
     let mut kit = Kit::new();

@@ -185,7 +185,7 @@ fn a_message_without_signer_is_no_answer() {
 
 // --- with an outcome that makes no sense -------------------------------------------------------------------------
 
-// R-3.2.1.3-2, T32, case 118
+// R-3.2.1.3-1, R-3.2.1.3-2, T32, case 118
 #[test]
 fn an_undefined_status_is_no_answer() {
     for text in ["1", "4", "00", "-1", "x", ""] {

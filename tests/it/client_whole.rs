@@ -71,6 +71,7 @@ impl Transport for Authority {
                 }
             }
             Decide::Crl(question) => question.found(CrlTemplate::new().sign(&keys[0]), rng),
+            Decide::Challenge(question) => question.unknown(rng),
             other => panic!("{other:?}"),
         };
         let outcome = scep::server::drive(exchange, &mut &ring, &mut &ring, store, rng, decide);

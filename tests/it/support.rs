@@ -8,7 +8,8 @@ use scep::client::{Client, ClientConfig, Done, DriveError, Driven, Failed, Issue
 use scep::client::{Step, Transmit, Transport, Trust, drive};
 use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
 use scep::crypto::{
-    ChallengePassword, DecryptJob, Decryptor, Digest, KeyError, Random, Rng, SignatureScheme, Unwrapped,
+    ChallengePassword, DecryptJob, Decryptor, Digest, KeyError, Purpose, Random, Rng, SignJob,
+    SignatureScheme, Unwrapped,
 };
 use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::{
@@ -176,6 +177,23 @@ impl Template {
 
     /// Signs it with `by`; `key` is the SubjectPublicKeyInfo to certify.
     pub(crate) fn sign(&self, key: &[u8], by: &TestKey) -> CertificateDer<'static> {
+        let rsa = tlv(0x30, &[&tlv(0x06, &[Oid::SHA256_WITH_RSA.as_bytes()]), &[0x05, 0x00]]);
+        let tbs = self.tbs(key, &rsa);
+        let scheme = SignatureScheme::RsaPkcs1(Digest::Sha256);
+        CertificateDer::from(scep::wire::assemble(&tbs, scheme, &by.sign(&tbs)))
+    }
+
+    /// Signs it with ECDSA.
+    pub(crate) fn sign_by_curve(&self, key: &[u8], by: &SoftwareKey) -> CertificateDer<'static> {
+        let ecdsa = tlv(0x30, &[&tlv(0x06, &[Oid::ECDSA_WITH_SHA256.as_bytes()])]);
+        let tbs = self.tbs(key, &ecdsa);
+        let scheme = SignatureScheme::Ecdsa(Digest::Sha256);
+        let job = SignJob::new(&PROVIDER, tbs, scheme, Purpose::Certificate, by.public_key_der()).unwrap();
+        let signature = by.sign(&job, &mut seeded(5)).unwrap();
+        CertificateDer::from(scep::wire::assemble(job.message(), scheme, signature.as_bytes()))
+    }
+
+    fn tbs(&self, key: &[u8], algorithm: &[u8]) -> Vec<u8> {
         let time = |seconds| {
             GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).unwrap().to_der().unwrap()
         };
@@ -194,21 +212,19 @@ impl Template {
             none if none.is_empty() => none,
             der => tlv(0xA3, &[&der]),
         };
-        let tbs = tlv(
+        tlv(
             0x30,
             &[
                 &[0xA0, 0x03, 0x02, 0x01, 0x02],
                 &tlv(0x02, &[&self.serial]),
-                &tlv(0x30, &[&tlv(0x06, &[Oid::SHA256_WITH_RSA.as_bytes()]), &[0x05, 0x00]]),
+                algorithm,
                 &self.issuer,
                 &tlv(0x30, &[&time(self.from), &time(self.until)]),
                 &self.subject,
                 key,
                 &extensions,
             ],
-        );
-        let scheme = SignatureScheme::RsaPkcs1(Digest::Sha256);
-        CertificateDer::from(scep::wire::assemble(&tbs, scheme, &by.sign(&tbs)))
+        )
     }
 }
 
