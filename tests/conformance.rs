@@ -1,5 +1,5 @@
 //! `CONFORMANCE.md` and the comments in the code say the same: every id that a comment cites has a row there, and every
-//! test that a row names exists and cites the id.
+//! test that a row names exists and cites the id. A row that obliges names a test, or says why none can show it.
 //!
 //! A test cites an id in the comment above it or anywhere inside it. `R-2.9`, without a last number, is a section: it
 //! needs a row of that section and shows none of them.
@@ -52,7 +52,56 @@ fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
 
 struct Row<'a> {
     id: &'a str,
+    level: &'a str,
     tests: Vec<&'a str>,
+    /// What is behind the dash.
+    words: &'a str,
+}
+
+/// The levels that a row may have; all but the last three also with an asterisk, when the RFC does not say the word.
+const LEVELS: &[&str] =
+    &["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "REC", "OPT", "MAY", "A", "POLICY", "info"];
+
+/// Who may decide or do what is left to somebody.
+const OTHERS: &[&str] =
+    &["the server's owner", "the client's owner", "the CA", "the HTTP client", "the HTTP server"];
+
+impl Row<'_> {
+    fn has_level(&self) -> bool {
+        match self.level.strip_suffix("\\*") {
+            Some(level) => LEVELS[..7].contains(&level),
+            None => LEVELS.contains(&self.level),
+        }
+    }
+
+    fn obliges(&self) -> bool {
+        ["MUST", "MUST NOT", "A"].contains(&self.level.trim_end_matches("\\*"))
+    }
+
+    /// What is wrong with the reason for having no test.
+    fn fault_of_reason(&self, rows: &[Row<'_>]) -> Option<String> {
+        let begins = |words: &str, with: &str| {
+            words
+                .strip_prefix(with)
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        };
+        if let Some(who) = self.words.strip_prefix("left to ") {
+            let known = OTHERS.iter().any(|other| begins(who, other));
+            return (!known).then(|| format!("left to whom? `{who}`"));
+        }
+        if let Some(where_to) = self.words.strip_prefix("see ") {
+            let cited = citations(where_to.split([':', ';']).next().unwrap_or(""));
+            let shown = |citation: &Citation| {
+                let Citation::Id(id) = citation else { return false };
+                rows.iter().any(|row| row.id == id && !row.tests.is_empty())
+            };
+            let all = !cited.is_empty() && cited.iter().all(shown);
+            return (!all).then(|| format!("no test shows what `see {where_to}` leads to"));
+        }
+        let allowed = ["waits for one-time challenges", "not of the protocol"];
+        let known = allowed.iter().any(|reason| begins(self.words, reason));
+        (!known).then(|| format!("`{}` is no reason for having no test", self.words))
+    }
 }
 
 /// The rows of every table with five columns, and what is wrong with them.
@@ -61,7 +110,7 @@ fn rows(document: &str) -> (Vec<Row<'_>>, Vec<String>) {
     for (number, line) in (1..).zip(document.lines()) {
         let Some(line) = line.strip_prefix('|') else { continue };
         let cells: Vec<&str> = line.trim_end().trim_end_matches('|').split('|').map(str::trim).collect();
-        let [id, _, _, _, shown] = cells[..] else {
+        let [id, _, level, _, shown] = cells[..] else {
             faults.push(format!("line {number}: {} cells instead of 5", cells.len()));
             continue;
         };
@@ -80,7 +129,11 @@ fn rows(document: &str) -> (Vec<Row<'_>>, Vec<String>) {
         if tests.is_empty() && words.trim().is_empty() {
             faults.push(format!("line {number}: {id} names no test and does not say why"));
         }
-        rows.push(Row { id, tests });
+        let row = Row { id, level, tests, words: words.trim() };
+        if !row.has_level() {
+            faults.push(format!("line {number}: `{level}` is no level"));
+        }
+        rows.push(row);
     }
     (rows, faults)
 }
@@ -219,6 +272,9 @@ fn faults(document: &str, sources: &[Source]) -> Vec<String> {
         if !ids.insert(row.id) {
             faults.push(format!("{} has two rows", row.id));
         }
+        if row.tests.is_empty() && row.obliges() {
+            faults.extend(row.fault_of_reason(&rows).map(|fault| format!("{}: {fault}", row.id)));
+        }
         for test in &row.tests {
             match code.functions.get(*test) {
                 None => faults.push(format!("{}: there is no test `{test}`", row.id)),
@@ -255,7 +311,10 @@ fn sample() -> (String, String) {
         "|---|---|---|---|---|",
         "| R-2.9-3 | 2.9 | MUST NOT | No MD5. | `refuses_md5`, `refuses_more` |",
         "| X-2 | 4.1.2.2 | MUST | Odd numbers. | `refuses_more` — the rest is not built yet |",
-        "| T31 | C | A | Forged replies. | — not built yet |",
+        "| T31 | C | A | Forged replies. | — left to the CA, as it should be |",
+        "| T32 | C | A | Others. | — see X-2, quirk 2: they show it |",
+        "| T33 | C | MUST\\* | More. | — waits for one-time challenges |",
+        "| T34 | C | SHOULD | Less. | — nobody knows |",
         "| quirk 2 | — | A | Line ends. | `refuses_more` |",
         "| quirk 3 | — | A | Plus signs. | `refuses_more` |",
     ];
@@ -295,14 +354,23 @@ fn the_checker_finds_every_disagreement() {
 
     // Negative control: each of these changes has to be found.
     for (in_document, from, to, fault) in [
-        (true, "| T31 | C", "| T32 | C", "src/a.rs:1, src/a.rs:21: T31 has no row"),
+        (true, "| T31 | C", "| T35 | C", "src/a.rs:1, src/a.rs:21: T31 has no row"),
         (true, "| quirk 3 |", "| quirk 4 |", "src/a.rs:13: quirk 3 has no row"),
         (true, "`refuses_md5`", "`refuses_md4`", "R-2.9-3: there is no test `refuses_md4`"),
         (true, "`refuses_md5`", "`is_no_test`", "R-2.9-3: there is no test `is_no_test`"),
         (true, "`refuses_md5`", "`cites_nothing`", "R-2.9-3: `cites_nothing` does not cite it"),
         (true, "`refuses_more` — the", "`refuses_md5` — the", "X-2: `refuses_md5` does not cite it"),
         (true, "| T31 |", "| X-2 |", "X-2 has two rows"),
-        (true, "— not built yet |", "|", "line 7: T31 names no test and does not say why"),
+        (true, "— left to the CA, as it should be |", "|", "line 7: T31 names no test and does not say why"),
+        (true, "left to the CA,", "left to the CAT,", "T31: left to whom? `the CAT, as it should be`"),
+        (true, "left to the CA,", "built,", "T31: `built, as it should be` is no reason for having no test"),
+        (true, "see X-2", "see T31", "T32: no test shows what `see T31, quirk 2: they show it` leads to"),
+        (true, "see X-2", "see X-3", "T32: no test shows what `see X-3, quirk 2: they show it` leads to"),
+        (true, "see X-2, quirk 2", "see", "T32: `see: they show it` is no reason for having no test"),
+        (true, "waits for", "needs", "T33: `needs one-time challenges` is no reason for having no test"),
+        (true, "| SHOULD |", "| MUST NOT |", "T34: `nobody knows` is no reason for having no test"),
+        (true, "| SHOULD |", "| must |", "line 10: `must` is no level"),
+        (true, "| A | Others", "| A\\* | Others", "line 8: `A\\*` is no level"),
         (true, "| T31 | C |", "| T31 |", "line 7: 4 cells instead of 5"),
         (true, "| T31 |", "| T31a |", "line 7: `T31a` is no id"),
         (true, "| T31 |", "| R-3.2 |", "line 7: `R-3.2` is no id"),

@@ -150,7 +150,7 @@ impl Lab {
         }
         let (dir, serial) = (self.path("ca"), hex(serial));
         let line = ["server", "revoke", "--dir", dir.to_str().unwrap(), "--serial", &serial];
-        admin::run(Line::try_parse_from(line).unwrap().command).unwrap();
+        admin::run(Line::try_parse_from(line).unwrap().command, &mut |_| {}).unwrap();
     }
 }
 

@@ -74,6 +74,7 @@ fn success_lost(wire: &mut Wire, device: &mut Device) -> (Vec<u8>, Step) {
 }
 
 // R-5.2-4, case 3 (figure 12): the SUCCESS is lost, and the device starts anew while its name has a certificate
+// case 46
 #[test]
 fn after_a_lost_success_a_new_request_is_refused_until_the_old_certificate_is_revoked() {
     let mut wire = Wire::new(Operator::Approves(ONE_HOUR));
@@ -96,6 +97,7 @@ fn after_a_lost_success_a_new_request_is_refused_until_the_old_certificate_is_re
 }
 
 // R-5.2-4: the other policy, a second certificate for the same name; it takes a second challenge
+// case 46
 #[test]
 fn after_a_lost_success_a_new_challenge_gives_a_second_certificate_where_the_owner_allows_it() {
     let mut wire = Wire::new(Operator::Approves(ONE_HOUR));
@@ -153,6 +155,7 @@ fn a_transaction_that_has_ended_is_never_pending_again() {
 }
 
 // R-2.4-2, R-5.2-1: nothing is held, the SUCCESS is lost, and the device starts anew with a challenge that is used up
+// T9
 #[test]
 fn a_used_challenge_is_refused_unless_its_owner_gives_the_same_key_some_time() {
     for (grace, waits, granted) in [(0, 10, false), (300, 10, true), (300, 1000, false)] {
