@@ -1,6 +1,7 @@
-//! The example server: which names it certifies, which folders it takes, and what it says over HTTP and in its log.
+//! The example server: which names it certifies, which folders it takes, what it says over HTTP and in its log, and what
+//! its operator can do.
 
-#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests too
 // the programs use more of what is in their files
 #![allow(dead_code)]
 
@@ -37,6 +38,20 @@ mod register;
 #[path = "../examples/server/store.rs"]
 mod store;
 
+// from here on tests
+#[path = "example_server/held.rs"]
+mod held_requests;
+#[path = "example_server/keys.rs"]
+mod keys;
+#[path = "example_server/lab.rs"]
+mod lab;
+#[path = "example_server/next_ca.rs"]
+mod next_ca;
+#[path = "example_server/renewal.rs"]
+mod renewal;
+#[path = "example_server/revocation.rs"]
+mod revocation;
+
 use endpoint::{Endpoint, Options};
 use folder::{CaKey, Keys, Layout, Ra};
 use scep::client::{Client, ClientConfig, Done, Driven, NewEnrolment, Step, Transport, Trust, drive};
@@ -45,7 +60,9 @@ use scep::crypto::{ChallengePassword, Random};
 use scep::pki_types::UnixTime;
 use scep::server::{Outcome, Summary};
 use scep::transport::{HttpRequest, HttpResponse};
-use scep::wire::{Certificate, DistinguishedName, ExtensionsBuilder, GeneralName, Name, Oid, TransactionId};
+use scep::wire::{
+    Certificate, DistinguishedName, ExtensionsBuilder, GeneralName, KeyUsage, Name, Oid, TransactionId,
+};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -291,11 +308,11 @@ fn options(folder: PathBuf) -> Options {
         layout: layout(Ra::None),
         legacy: false,
         danger_des: false,
+        password_recipients: false,
     }
 }
 
-/// A server on a port of its own, for as long as the test takes.
-/// Holds what begins with "held".
+/// A server on a port of its own, for as long as the test takes. Holds what begins with "held".
 fn start(name: &str, log: fn(&str)) -> (tokio::runtime::Runtime, SocketAddr) {
     let options = Options { hold: Some("held".into()), ..options(new_folder(name)) };
     let endpoint = Arc::new(Endpoint::open(options).unwrap());
@@ -395,6 +412,29 @@ fn the_ca_says_why_it_refuses_a_name_and_issues_only_what_it_checked() {
     let extensions = certificate.extensions().unwrap().unwrap();
     let alt_names = extensions.get(Oid::SUBJECT_ALT_NAME).unwrap();
     assert!(wanted.ends_with(alt_names.value));
+}
+
+// what the library leaves to a CA, as this one does it
+#[test]
+fn the_certificates_of_the_ca_are_as_rfc_5280_wants_them() {
+    let (_runtime, address) = start("profile", |_| {});
+    let key = SoftwareKey::generate(KeyType::Rsa(2048), &mut Random::system()).unwrap();
+    let names = [GeneralName::Dns("dev.example.com")];
+    let mut serials = std::collections::BTreeSet::new();
+    for subject in ["CN=dev", "CN=dev", ""] {
+        let Driven::Done(Done::Issued(issued)) = enrol(address, &key, subject, &names) else { panic!() };
+        let certificate = Certificate::parse(&issued.certificate).unwrap();
+        let serial = certificate.serial();
+        assert!((1..=20).contains(&serial.len()) && (1..0x80).contains(&serial[0]), "{serial:?}");
+        assert!(serials.insert(serial.to_vec()));
+        let extensions = certificate.extensions().unwrap().unwrap();
+        assert_eq!(extensions.get(Oid::SUBJECT_ALT_NAME).unwrap().critical, subject.is_empty());
+        assert!(certificate.key_usage().is_some() && certificate.subject_key_identifier().is_some());
+        let ca = Certificate::parse(issued.ca.issuer()).unwrap();
+        assert_eq!(certificate.issuer().as_der(), ca.subject().as_der());
+        assert!(ca.is_ca() && ca.key_usage().is_some_and(|usage| usage.contains(KeyUsage::KEY_CERT_SIGN)));
+        assert!(ca.subject_key_identifier().is_some());
+    }
 }
 
 // T48

@@ -26,14 +26,21 @@ mod support;
 #[path = "it/transaction_rows.rs"]
 mod transaction_rows;
 
+use held::Asked;
+use register::{Revoked, Standing};
 use rusqlite::Connection;
+use scep::crypto::rustcrypto::PROVIDER;
+use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::{
-    MemoryStore, Recorded, State, Store, Transaction, TransactionKey, Transition, conformance,
+    Decide, Identity, MemoryStore, Recorded, Refusal, Responder, ServerConfig, State, Store, Transaction,
+    TransactionKey, Transition, conformance, drive,
 };
-use std::path::PathBuf;
+use scep::transport::HttpRequest;
+use std::path::{Path, PathBuf};
 use std::sync::{Barrier, Mutex};
 use std::{fs, thread};
 use store::{SqliteStore, StoreError};
+use support::{NOW, at};
 
 /// An empty folder of its own for each test.
 fn folder(name: &str) -> PathBuf {
@@ -71,7 +78,7 @@ fn transitions() -> [Transition; 2] {
     [pending.clone(), issued.clone()]
 }
 
-fn certificates(path: &std::path::Path) -> u32 {
+fn certificates(path: &Path) -> u32 {
     let connection = Connection::open(path).unwrap();
     connection.query_row("SELECT count(*) FROM certificates", [], |row| row.get(0)).unwrap()
 }
@@ -114,7 +121,7 @@ fn polls_count_on_while_a_request_is_released_and_begin_anew_with_a_later_one() 
 }
 
 /// Copies the only transaction so many times, as others of the same key or each of another.
-fn copy(path: &std::path::Path, copies: u32, other_signers: bool) {
+fn copy(path: &Path, copies: u32, other_signers: bool) {
     let signer = if other_signers { "CAST(printf('%032d', n) AS BLOB)" } else { "signer" };
     let sql = format!(
         "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {copies})
@@ -243,4 +250,336 @@ fn a_held_request_ends_once_on_sqlite() {
 #[test]
 fn two_writers_at_once_issue_one_certificate_on_sqlite() {
     transaction_rows::two_writers_issue_one_certificate(databases("writers"));
+}
+
+/// A server that holds what is new, and asks the operator's word about what is held. The number of the request.
+fn send(store: &SqliteStore, message: &requests::Message, now: u64) {
+    let ca = CertificateDer::from(requests::CA_CERTIFICATE.clone());
+    let config = ServerConfig::new(&PROVIDER, Identity::new(ca.clone()), vec![ca]);
+    let request = HttpRequest::new("POST", "/scep?operation=PKIOperation", message.encode());
+    let rng = &mut support::seeded(now);
+    let exchange = Responder::new(config).unwrap().accept(request, at(now), rng);
+    let key = &requests::CA.soft;
+    let outcome = drive(exchange, &mut &*key, &mut &*key, store, rng, |question, rng| match question {
+        Decide::Enrol(question) => {
+            let denied = question.is_held()
+                && store.count_poll(question.transaction()).unwrap().approved == Some(false);
+            if denied { question.refuse(Refusal::Policy, rng) } else { question.hold(rng) }
+        }
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(outcome.reply.status, 200);
+}
+
+/// Number and decision of what is held at this time.
+fn held_at(store: &SqliteStore, now: u64) -> Vec<(i64, Option<bool>)> {
+    store.held(at(now)).unwrap().into_iter().map(|held| (held.number, held.approved)).collect()
+}
+
+// R-2.4-8: one transactionID for request after request, as clients have that make it from the key
+#[test]
+fn a_decision_is_about_one_request_and_not_about_a_later_one_of_the_same_transaction() {
+    let store = SqliteStore::open(&folder("later").join("scep.db")).unwrap();
+    let other = || requests::with_csr(|csr| csr.subject = support::name("CN=other"));
+    send(&store, &requests::pkcs_req(), NOW);
+    assert_eq!(held_at(&store, NOW), [(1, None)]);
+    store.decide(1, false, at(NOW)).unwrap().unwrap();
+    send(&store, &requests::cert_poll(), NOW + 1);
+    assert_eq!(held_at(&store, NOW + 1), []);
+    // the next one, while the first one is remembered, and one after that has expired
+    for (number, now) in [(2, NOW + 2), (3, NOW + 30 * 24 * 3600)] {
+        send(&store, &other(), now);
+        assert_eq!(held_at(&store, now), [(number, None)]);
+        for gone in 1..number {
+            assert_eq!(store.decide(gone, true, at(now)).unwrap(), None);
+        }
+        send(&store, &requests::cert_poll(), now + 1);
+        assert_eq!(held_at(&store, now + 1), [(number, None)]);
+        let [held] = <[_; 1]>::try_from(store.held(at(now)).ok().unwrap()).ok().unwrap();
+        assert_eq!(held.record.requested().subject().unwrap().to_string(), "CN=other");
+        // one poll so far, whatever was before
+        let key = spied_key();
+        let polls = store.count_poll(&key).unwrap().polls;
+        assert_eq!(polls, 2);
+        store.decide(number, true, at(now)).unwrap().unwrap();
+    }
+}
+
+/// The transaction of [`requests::pkcs_req`].
+fn spied_key() -> TransactionKey {
+    let spy = Spy::default();
+    let ca = CertificateDer::from(requests::CA_CERTIFICATE.clone());
+    let config = ServerConfig::new(&PROVIDER, Identity::new(ca.clone()), vec![ca]);
+    let message = requests::pkcs_req().encode();
+    let request = HttpRequest::new("POST", "/scep?operation=PKIOperation", message);
+    let rng = &mut support::seeded(1);
+    let exchange = Responder::new(config).unwrap().accept(request, at(NOW), rng);
+    let key = &requests::CA.soft;
+    drive(exchange, &mut &*key, &mut &*key, &spy, rng, |question, rng| match question {
+        Decide::Enrol(question) => question.hold(rng),
+        other => panic!("{other:?}"),
+    });
+    let seen = spy.1.into_inner().unwrap();
+    seen[0].key().clone()
+}
+
+#[test]
+fn the_number_of_a_request_that_is_gone_is_never_that_of_another() {
+    let store = SqliteStore::open(&folder("numbers").join("scep.db")).unwrap();
+    let [pending, _] = transitions();
+    for number in 1..4 {
+        store.record(&pending).unwrap();
+        let held = store.held(pending.to().created()).unwrap();
+        assert_eq!(held.iter().map(|held| held.number).collect::<Vec<_>>(), [number]);
+        assert_eq!(held[0].transaction_id, pending.key().transaction_id().as_bytes());
+        assert_eq!(held[0].record, *pending.to());
+        assert_eq!(store.purge(pending.to().expires()).unwrap(), 1);
+    }
+}
+
+#[test]
+fn what_is_held_is_listed_and_decided_until_it_expires_or_ends() {
+    let store = SqliteStore::open(&folder("decide").join("scep.db")).unwrap();
+    let [pending, issued] = transitions();
+    let (begin, end) = (pending.to().created(), pending.to().expires());
+    let last = at(end.as_secs() - 1);
+    let number = |now| store.held(now).unwrap().first().map(|held| (held.number, held.approved));
+    let decide = |approved, now| store.decide(1, approved, now).unwrap();
+    let id = Some(pending.key().transaction_id().as_bytes().to_vec());
+    assert!(matches!(store.count_poll(pending.key()), Err(StoreError::Sqlite(_))));
+    assert_eq!((number(begin), decide(true, begin)), (None, None));
+    store.record(&pending).unwrap();
+    assert_eq!(number(last), Some((1, None)));
+    assert_eq!(number(end), None);
+    assert_eq!(decide(true, end), None);
+    assert!(matches!(store.count_poll(pending.key()), Ok(Asked { polls: 1, approved: None })));
+    for (approved, polls) in [(false, 2), (true, 3), (true, 4)] {
+        assert_eq!(decide(approved, last), id);
+        assert_eq!(number(last), Some((1, Some(approved))));
+        let asked = store.count_poll(pending.key()).unwrap();
+        assert_eq!((asked.polls, asked.approved), (polls, Some(approved)));
+    }
+    for number in [0, 2, -1, i64::MAX, i64::MIN] {
+        assert_eq!(store.decide(number, false, begin).unwrap(), None);
+    }
+    store.record(&issued).unwrap();
+    assert_eq!((number(begin), decide(false, begin)), (None, None));
+    assert_eq!(store.count_poll(pending.key()).unwrap().approved, Some(true));
+}
+
+#[test]
+fn held_requests_are_listed_in_the_order_of_their_numbers() {
+    let path = folder("order").join("scep.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let [pending, _] = transitions();
+    store.record(&pending).unwrap();
+    copy(&path, 12, true);
+    let numbers: Vec<i64> =
+        store.held(pending.to().created()).unwrap().iter().map(|held| held.number).collect();
+    assert_eq!(numbers, (1..=13).collect::<Vec<_>>());
+}
+
+// quirk 49, T49: the same key and transactionID again, after the first time was forgotten
+#[test]
+fn what_was_purged_may_come_again_and_be_granted_again() {
+    let path = folder("again").join("scep.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let [pending, issued] = transitions();
+    for times in 1..=3 {
+        assert_eq!(store.record(&pending).unwrap(), Recorded::Stored);
+        assert_eq!(store.record(&issued).unwrap(), Recorded::Stored);
+        assert_eq!(certificates(&path), times);
+        store.purge(issued.to().expires()).unwrap();
+    }
+}
+
+// R-2.4-8: whoever denies while a poll is on its way is not told that it was in vain
+#[test]
+fn what_was_denied_meanwhile_is_not_granted() {
+    let path = folder("denied").join("scep.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let [pending, issued] = transitions();
+    let now = pending.to().created();
+    store.record(&pending).unwrap();
+    let number = store.held(now).unwrap()[0].number;
+    // a poll has seen an approval
+    store.decide(number, true, now).unwrap().unwrap();
+    assert_eq!(store.count_poll(pending.key()).unwrap().approved, Some(true));
+    // and then the operator thinks better of it
+    store.decide(number, false, now).unwrap().unwrap();
+    let stored = Some(pending.to().clone());
+    assert_eq!(store.record(&issued).unwrap(), Recorded::Conflict(stored));
+    assert_eq!(certificates(&path), 0);
+    store.decide(number, true, now).unwrap().unwrap();
+    assert_eq!(store.record(&issued).unwrap(), Recorded::Stored);
+}
+
+/// A certificate in the register, by no transaction of this test's.
+fn register(path: &Path, issuer: &str, serial: &[u8]) {
+    let sql = "INSERT INTO certificates (endpoint, transaction_id, signer, key, issuer, serial, certificate)
+        VALUES ('', randomblob(8), x'', x'', ?1, ?2, ?3)";
+    let (issuer, certificate) = (issuer.as_bytes(), [serial, issuer.as_bytes()].concat());
+    Connection::open(path).unwrap().execute(sql, rusqlite::params![issuer, serial, certificate]).unwrap();
+}
+
+#[test]
+fn a_certificate_is_found_by_its_issuer_and_its_very_serial_number() {
+    let path = folder("register").join("scep.db");
+    let store = SqliteStore::open(&path).unwrap();
+    for (issuer, serial) in [("a", &[1][..]), ("a", &[0, 0x80]), ("b", &[2])] {
+        register(&path, issuer, serial);
+        assert_eq!(store.standing(issuer.as_bytes(), serial).unwrap(), Standing::Good);
+        let expected = [serial, issuer.as_bytes()].concat();
+        assert_eq!(store.certificate(issuer.as_bytes(), serial).unwrap(), Some(expected));
+    }
+    for (issuer, serial) in [("b", &[1][..]), ("a", &[0x80]), ("a", &[0, 1]), ("a", &[]), ("", &[1])] {
+        assert_eq!(store.standing(issuer.as_bytes(), serial).unwrap(), Standing::Unknown);
+        assert_eq!(store.certificate(issuer.as_bytes(), serial).unwrap(), None);
+    }
+    assert_eq!(store.certificates().unwrap().len(), 3);
+}
+
+#[test]
+fn a_certificate_is_revoked_once_and_stays_in_the_register() {
+    let path = folder("revoke").join("scep.db");
+    let store = SqliteStore::open(&path).unwrap();
+    register(&path, "a", &[1]);
+    register(&path, "a", &[2]);
+    for serial in [&[][..], &[0, 1], &[3]] {
+        assert_eq!(store.revoke(serial, at(5)).unwrap(), None);
+    }
+    assert_eq!(store.revoke(&[1], at(5)).unwrap().as_deref(), Some(&b"a"[..]));
+    assert_eq!(store.revoke(&[1], at(9)).unwrap().as_deref(), Some(&b"a"[..]));
+    assert_eq!(store.standing(b"a", &[1]).unwrap(), Standing::Revoked);
+    assert_eq!(store.standing(b"a", &[2]).unwrap(), Standing::Good);
+    assert!(store.certificate(b"a", &[1]).unwrap().is_some());
+    let revoked: Vec<bool> = store.certificates().unwrap().iter().map(|issued| issued.revoked).collect();
+    assert_eq!(revoked, [true, false]);
+    // the first time counts
+    let mut since = Vec::new();
+    let make = |_: u64, revoked: &[Revoked]| {
+        since.extend(revoked.iter().map(|revoked| (revoked.serial.clone(), revoked.since)));
+        Ok::<_, StoreError>(Vec::new())
+    };
+    store.crl(b"a", at(9), make).unwrap();
+    assert_eq!(since, [(vec![1], 5)]);
+}
+
+/// A list in form, with its number for a signature, and with so many entries.
+fn list(number: u64, entries: usize) -> Vec<u8> {
+    let seq = |parts: &[&[u8]]| support::tlv(0x30, parts);
+    let (algorithm, time) = (seq(&[b"\x06\x01\x2A"]), support::tlv(0x17, &[b"270115080000Z"]));
+    let revoked = (0..entries).map(|_| seq(&[b"\x02\x01\x01", &time])).collect::<Vec<_>>().concat();
+    let revoked = if entries == 0 { Vec::new() } else { seq(&[&revoked]) };
+    let tbs = seq(&[&algorithm, &seq(&[]), &time, &revoked]);
+    seq(&[&tbs, &algorithm, &support::tlv(3, &[&[0], &number.to_be_bytes()])])
+}
+
+#[test]
+fn lists_are_numbered_for_each_issuer_and_made_when_they_are_needed_only() {
+    let path = folder("crl").join("scep.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let made = |issuer: &[u8], now| {
+        let mut made = None;
+        let make = |number: u64, revoked: &[Revoked]| {
+            made = Some((number, revoked.len()));
+            Ok::<_, StoreError>(list(number, revoked.len()))
+        };
+        let crl = store.crl(issuer, at(now), make).unwrap();
+        (crl, made)
+    };
+    let day = 24 * 3600;
+    assert_eq!(made(b"a", 1000), (list(1, 0), Some((1, 0))));
+    assert_eq!(made(b"a", 1000), (list(1, 0), None));
+    assert_eq!(made(b"a", 999 + day), (list(1, 0), None));
+    assert_eq!(made(b"a", 1000 + day), (list(2, 0), Some((2, 0))));
+    assert_eq!(made(b"b", 1000), (list(1, 0), Some((1, 0))));
+    // in the same second as the list, and before it
+    for (serial, since, number) in [(1, 1000 + day, 3), (2, 10, 4)] {
+        register(&path, "a", &[serial]);
+        store.revoke(&[serial], at(since)).unwrap().unwrap();
+        let entries = usize::from(serial);
+        assert_eq!(made(b"a", 1000 + day), (list(number, entries), Some((number, entries))));
+        assert_eq!(made(b"a", 1000 + day), (list(number, entries), None));
+    }
+    assert_eq!(made(b"b", 1001), (list(1, 0), None));
+    // one that cannot be made takes no number
+    let failed = store.crl(b"a", at(9 * day), |_, _| Err(StoreError::Full));
+    assert!(matches!(failed, Err(StoreError::Full)));
+    assert_eq!(made(b"a", 9 * day), (list(5, 2), Some((5, 2))));
+}
+
+#[test]
+fn of_two_processes_that_want_a_list_one_makes_it_and_both_have_it() {
+    let path = folder("crl-race").join("scep.db");
+    let stores = [SqliteStore::open(&path).unwrap(), SqliteStore::open(&path).unwrap()];
+    for day in 0..20 {
+        let (start, calls) = (Barrier::new(2), Mutex::new(Vec::new()));
+        let race = |store: &SqliteStore| {
+            start.wait();
+            let make = |number: u64, _: &[Revoked]| {
+                calls.lock().unwrap().push(number);
+                Ok::<_, StoreError>(list(number, 0))
+            };
+            store.crl(b"a", at(day * 24 * 3600), make).unwrap()
+        };
+        let [one, other] = &stores;
+        let lists = thread::scope(|scope| {
+            [scope.spawn(|| race(one)), scope.spawn(|| race(other))].map(|racer| racer.join().unwrap())
+        });
+        assert_eq!(lists, [list(day + 1, 0), list(day + 1, 0)]);
+        assert_eq!(*calls.lock().unwrap(), [day + 1]);
+    }
+}
+
+#[test]
+fn a_database_of_another_version_or_program_is_refused_and_not_touched() {
+    for (name, version) in [("old", 2), ("none", 0), ("new", 4)] {
+        let folder = folder(&format!("version-{name}"));
+        let path = folder.join("scep.db");
+        let sql = Connection::open(&path).unwrap();
+        sql.execute_batch("CREATE TABLE transactions (number INTEGER); INSERT INTO transactions VALUES (7)")
+            .unwrap();
+        sql.pragma_update(None, "user_version", version).unwrap();
+        drop(sql);
+        assert_untouched(&folder, &format!("made by another version of this program ({version}, not 3)"));
+    }
+    let folder = folder("no-database");
+    fs::write(folder.join("scep.db"), "what somebody else keeps here".repeat(50)).unwrap();
+    assert_untouched(&folder, "SQLite: file is not a database");
+}
+
+fn assert_untouched(folder: &Path, expected: &str) {
+    let path = folder.join("scep.db");
+    let look = || {
+        let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let metadata = fs::metadata(&path).unwrap();
+        (files, fs::read(&path).unwrap(), metadata.permissions(), metadata.modified().unwrap())
+    };
+    let before = look();
+    let error = SqliteStore::open(&path).err().unwrap();
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(look(), before);
+}
+
+#[test]
+fn whoever_opens_the_database_of_a_running_server_sees_and_changes_the_same() {
+    let path = folder("together").join("scep.db");
+    let server = SqliteStore::open(&path).unwrap();
+    let [pending, _] = transitions();
+    server.record(&pending).unwrap();
+    let now: UnixTime = pending.to().created();
+    let operator = SqliteStore::open(&path).unwrap();
+    assert_eq!(operator.held(now).unwrap().len(), 1);
+    operator.decide(1, true, now).unwrap().unwrap();
+    assert_eq!(server.count_poll(pending.key()).unwrap().approved, Some(true));
+    // and while the server is in the middle of something
+    let busy = server.lock();
+    busy.execute_batch("BEGIN; SELECT * FROM transactions").unwrap();
+    let operator = SqliteStore::open(&path).unwrap();
+    assert_eq!(operator.held(now).unwrap().len(), 1);
+    operator.decide(1, false, now).unwrap().unwrap();
+    busy.execute_batch("ROLLBACK").unwrap();
+    drop(busy);
+    assert_eq!(server.count_poll(pending.key()).unwrap().approved, Some(false));
 }

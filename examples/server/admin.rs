@@ -54,16 +54,19 @@ pub(crate) struct Revoke {
 
 /// Contents octets of the INTEGER.
 #[derive(Clone)]
-struct Serial(Vec<u8>);
+pub(crate) struct Serial(pub(crate) Vec<u8>);
 
-pub(crate) fn run(command: Command) -> Result<()> {
+/// Where the lines go.
+pub(crate) type Print<'a> = &'a mut dyn FnMut(&str);
+
+pub(crate) fn run(command: Command, print: Print<'_>) -> Result<()> {
     let now = UnixTime::now();
     match command {
-        Command::List(List { dir, certificates: false }) => list_held(&open(&dir)?, now),
-        Command::List(List { dir, certificates: true }) => list_certificates(&open(&dir)?),
-        Command::Approve(Decision { dir, number }) => decide(&open(&dir)?, number, true, now),
-        Command::Deny(Decision { dir, number }) => decide(&open(&dir)?, number, false, now),
-        Command::Revoke(Revoke { dir, serial }) => revoke(&dir, &serial, now),
+        Command::List(List { dir, certificates: false }) => list_held(&open(&dir)?, now, print),
+        Command::List(List { dir, certificates: true }) => list_certificates(&open(&dir)?, print),
+        Command::Approve(Decision { dir, number }) => decide(&open(&dir)?, number, true, now, print),
+        Command::Deny(Decision { dir, number }) => decide(&open(&dir)?, number, false, now, print),
+        Command::Revoke(Revoke { dir, serial }) => revoke(&dir, &serial, now, print),
     }
 }
 
@@ -76,10 +79,10 @@ fn open(folder: &Path) -> Result<SqliteStore> {
     SqliteStore::open(&path).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-fn list_held(store: &SqliteStore, now: UnixTime) -> Result<()> {
+fn list_held(store: &SqliteStore, now: UnixTime, print: Print<'_>) -> Result<()> {
     let held = store.held(now)?;
     if held.is_empty() {
-        log::print("no request is held");
+        print("no request is held");
     }
     for request in held {
         let requested = request.record.requested();
@@ -103,31 +106,31 @@ fn list_held(store: &SqliteStore, now: UnixTime) -> Result<()> {
         // a person can compare this one with what the device shows
         let key = PROVIDER.sha256(&[requested.public_key()])?;
         let _ = write!(line, "  key-sha256={}", log::hex(&key));
-        log::print(&line);
+        print(&line);
     }
     Ok(())
 }
 
-fn list_certificates(store: &SqliteStore) -> Result<()> {
+fn list_certificates(store: &SqliteStore, print: Print<'_>) -> Result<()> {
     for issued in store.certificates()? {
         let certificate = Certificate::parse(&issued.certificate)?;
         let state = if issued.revoked { "revoked" } else { "good" };
         let serial: String = certificate.serial().iter().map(|byte| format!("{byte:02X}")).collect();
         let [subject, issuer] = [certificate.subject(), certificate.issuer()].map(|name| name.to_string());
-        log::print(&format!("{serial}  {state:<7}  subject={subject:?}  issuer={issuer:?}"));
+        print(&format!("{serial}  {state:<7}  subject={subject:?}  issuer={issuer:?}"));
     }
     Ok(())
 }
 
-fn decide(store: &SqliteStore, number: i64, approved: bool, now: UnixTime) -> Result<()> {
+fn decide(store: &SqliteStore, number: i64, approved: bool, now: UnixTime, print: Print<'_>) -> Result<()> {
     let id = store.decide(number, approved, now)?.ok_or(format!("no request {number} is held"))?;
     let id = TransactionId::new(id)?.to_string();
     let what = if approved { "approved" } else { "denied" };
-    log::print(&format!("{what}: id={id:?}; the device learns it when it asks next"));
+    print(&format!("{what}: id={id:?}; the device learns it when it asks next"));
     Ok(())
 }
 
-fn revoke(folder: &Path, serial: &Serial, now: UnixTime) -> Result<()> {
+fn revoke(folder: &Path, serial: &Serial, now: UnixTime, print: Print<'_>) -> Result<()> {
     let store = open(folder)?;
     // before anything is changed, what is needed to say so
     let issuers = folder::issuers(folder)?;
@@ -135,15 +138,18 @@ fn revoke(folder: &Path, serial: &Serial, now: UnixTime) -> Result<()> {
         store.revoke(&serial.0, now)?.ok_or("no certificate with this serial number was issued here")?;
     for (file, ca) in &issuers {
         if ca.name() == issuer {
-            crl::publish(folder, &store, file, ca, now)?;
-            log::print(&format!("revoked; revocation list {}", folder.join(file).display()));
+            crl::publish(folder, &store, file, ca, now).map_err(|error| {
+                format!("revoked, but the file of its revocation list is the old one: {error}")
+            })?;
+            print(&format!("revoked; revocation list {}", folder.join(file).display()));
             return Ok(());
         }
     }
     Err("revoked; the CA that issued it is not in this folder, so there is no revocation list".into())
 }
 
-fn serial(text: &str) -> std::result::Result<Serial, String> {
+/// A serial number as people write it, with or without colons and zeros in front.
+pub(crate) fn serial(text: &str) -> std::result::Result<Serial, String> {
     let digits: Option<Vec<u8>> = text
         .chars()
         .filter(|character| *character != ':')

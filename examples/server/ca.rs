@@ -70,13 +70,19 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// What `requested` asks for; the error says, in words for the client, why this CA does not issue it. `taken` are
+    /// What `requested` asks for; the error says, in words for the client, why this CA does not issue it. In a renewal the
+    /// subject is that of the certificate to be renewed, which a request may write in another letter case. `taken` are
     /// the certificates of the CA and of its RA, whose names nobody else gets.
     pub(crate) fn new(
         requested: &RequestedCertificate,
+        renewed: Option<&CertificateDer<'_>>,
         taken: &[CertificateDer<'static>],
     ) -> std::result::Result<Self, Reason> {
-        let name = requested.subject().map_err(|_| "subject: cannot be read")?;
+        let name = match renewed {
+            Some(renewed) => wire::Certificate::parse(renewed).map(|own| own.subject()),
+            None => requested.subject(),
+        };
+        let name = name.map_err(|_| "subject: cannot be read")?;
         let taken = taken.iter().filter_map(|own| wire::Certificate::parse(own).ok());
         names::check_subject(name, taken.map(|own| own.subject()))?;
         // the certificate shall bear the name byte for byte

@@ -7,6 +7,7 @@ use crate::register::Revoked;
 use crate::store::SqliteStore;
 use scep::crypto::{Random, Rng};
 use scep::pki_types::UnixTime;
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 use x509_cert::Certificate;
@@ -22,8 +23,15 @@ const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Writes the newest list of `ca` to a file: the form of RFC 2585.
 pub(crate) fn publish(folder: &Path, store: &SqliteStore, file: &str, ca: &Ca, now: UnixTime) -> Result<()> {
-    let list = newest(store, ca, now)?;
-    Ok(files::replace(&folder.join(file), &list)?)
+    let path = folder.join(file);
+    loop {
+        let list = newest(store, ca, now)?;
+        if fs::read(&path).is_ok_and(|there| there == list) {
+            return Ok(());
+        }
+        files::replace(&path, &list)?;
+        // and looks again: another process may have made a newer one meanwhile, and have been faster with its file
+    }
 }
 
 /// The newest list of `ca`, made anew if something was revoked since the last one.

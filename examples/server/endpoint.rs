@@ -54,6 +54,7 @@ pub(crate) struct Endpoint {
     pub(crate) store: SqliteStore,
     pub(crate) legacy: bool,
     pub(crate) danger_des: bool,
+    folder: PathBuf,
     challenge: SharedSecret,
     hold: Option<String>,
     hold_polls: u32,
@@ -94,12 +95,31 @@ impl Endpoint {
         let database = folder::database(&folder);
         let store =
             SqliteStore::open(&database).map_err(|error| format!("{}: {error}", database.display()))?;
-        for (file, ca) in folder::issuers(&folder)? {
-            crl::publish(&folder, &store, file, &ca, UnixTime::now())?;
-        }
-        drop(lock);
         let challenge = SharedSecret::new(challenge);
-        Ok(Self { responder, keys, store, legacy, danger_des, challenge, hold, hold_polls, renew_window })
+        let endpoint = Self {
+            responder,
+            keys,
+            store,
+            legacy,
+            danger_des,
+            folder,
+            challenge,
+            hold,
+            hold_polls,
+            renew_window,
+        };
+        endpoint.tidy(UnixTime::now())?;
+        drop(lock);
+        Ok(endpoint)
+    }
+
+    /// What is due now and then: expired transactions go, and so do the files of revocation lists that are a day old.
+    pub(crate) fn tidy(&self, now: UnixTime) -> Result<()> {
+        self.store.purge(now)?;
+        for (file, ca) in folder::issuers(&self.folder)? {
+            crl::publish(&self.folder, &self.store, file, &ca, now)?;
+        }
+        Ok(())
     }
 
     /// Answers the library's question.
@@ -132,8 +152,9 @@ impl Endpoint {
                 None => question.refuse_because("renewal: too early", rng),
             };
         }
+        let renewed = question.certificate().clone();
         match question.approve_unrevoked() {
-            Ok(authorized) => self.release(authorized, rng),
+            Ok(authorized) => self.release(authorized, Some(&renewed), rng),
             // SHA-1: the signature is too weak to be all that there is
             Err(question) => self.decide_new(question.into_enrol(), rng),
         }
@@ -189,13 +210,13 @@ impl Endpoint {
             Ok(authorized) => authorized,
             Err(question) => return question.refuse(Refusal::Challenge, rng),
         };
-        let wanted = match Wanted::new(authorized.requested(), self.keys.certificates()) {
+        let wanted = match Wanted::new(authorized.requested(), None, self.keys.certificates()) {
             Ok(wanted) => wanted,
             Err(reason) => return authorized.refuse_because(reason, rng),
         };
         let name = authorized.requested().subject().ok().and_then(|subject| subject.common_name());
         match (&self.hold, name) {
-            (Some(prefix), Some(name)) if name.starts_with(prefix.as_str()) => authorized.hold(rng),
+            (Some(prefix), Some(name)) if begins_with(&name, prefix) => authorized.hold(rng),
             _ => self.issue(&wanted, authorized, rng),
         }
     }
@@ -204,9 +225,9 @@ impl Endpoint {
     fn decide_held(&self, question: Enrol, rng: &mut Rng<'_>) -> Exchange {
         match self.store.count_poll(question.transaction()) {
             Ok(Asked { approved: Some(false), .. }) => question.refuse(Refusal::Policy, rng),
-            Ok(Asked { approved: Some(true), .. }) => self.release(question.approve(), rng),
+            Ok(Asked { approved: Some(true), .. }) => self.release(question.approve(), None, rng),
             Ok(Asked { polls, .. }) if self.hold_polls > 0 && polls >= self.hold_polls => {
-                self.release(question.approve(), rng)
+                self.release(question.approve(), None, rng)
             }
             Ok(_) => question.hold(rng),
             Err(error) => {
@@ -216,9 +237,14 @@ impl Endpoint {
         }
     }
 
-    fn release(&self, authorized: Authorized, rng: &mut Rng<'_>) -> Exchange {
-        // again, because the database may have been filled by an older version
-        match Wanted::new(authorized.requested(), self.keys.certificates()) {
+    /// Issues what was approved: a request that was held, or the renewal of a certificate.
+    fn release(
+        &self,
+        authorized: Authorized,
+        renewed: Option<&CertificateDer<'_>>,
+        rng: &mut Rng<'_>,
+    ) -> Exchange {
+        match Wanted::new(authorized.requested(), renewed, self.keys.certificates()) {
             Ok(wanted) => self.issue(&wanted, authorized, rng),
             Err(reason) => authorized.refuse_because(reason, rng),
         }
@@ -257,6 +283,12 @@ fn config(provider: &'static Provider, keys: &Keys) -> std::result::Result<Serve
     let signature = keys.sign(draft.job(), &mut Random::system());
     let next_ca = draft.complete(signature)?;
     Ok(config.next_ca(next_ca).also_open(Identity::new(next.clone())).also_renew(vec![next]))
+}
+
+/// Whether `name` begins like that; names do not differ by the case of their letters.
+fn begins_with(name: &str, prefix: &str) -> bool {
+    let mut letters = name.chars().flat_map(char::to_lowercase);
+    prefix.chars().flat_map(char::to_lowercase).all(|letter| letters.next() == Some(letter))
 }
 
 /// Tells the operator about trouble that the log line of a request does not name.

@@ -7,9 +7,9 @@ use scep::server::{Transaction, TransactionKey};
 
 const COUNT_POLL: &str = "UPDATE transactions SET polls = polls + 1
     WHERE endpoint = ?1 AND transaction_id = ?2 AND signer = ?3 RETURNING polls, decision";
-const LIST: &str = "SELECT rowid, transaction_id, decision, record FROM transactions
-    WHERE pending AND expires > ?1 ORDER BY rowid";
-const DECIDE: &str = "UPDATE transactions SET decision = ?2 WHERE rowid = ?1 AND pending AND expires > ?3
+const LIST: &str = "SELECT number, transaction_id, decision, record FROM transactions
+    WHERE pending AND expires > ?1 ORDER BY number";
+const DECIDE: &str = "UPDATE transactions SET decision = ?2 WHERE number = ?1 AND pending AND expires > ?3
     RETURNING transaction_id";
 
 /// A held request that is asked about.

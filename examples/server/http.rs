@@ -27,7 +27,7 @@ const CONNECTIONS: usize = 512;
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// How long a connection lives, whatever it does: the end for peers that never read what they are sent.
 const CONNECTION_TIME: Duration = Duration::from_secs(600);
-/// Requests that are worked on at the same time; more get 503 before their body is read and any arithmetic is done.
+/// Requests that are worked on at the same time; more get 503 before any arithmetic is done.
 const CONCURRENT: usize = 64;
 /// How long a body may take to come.
 const BODY_TIME: Duration = Duration::from_secs(20);
@@ -133,16 +133,16 @@ impl Served {
     /// Any path and any method: the library says what is allowed.
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let start = Instant::now();
-        let reply = match Arc::clone(&self.slots).try_acquire_owned() {
-            Ok(slot) => match read(request).await {
-                // a task of its own: a peer that hangs up does not stop it, and does not free the slot
-                Ok(request) => match tokio::spawn(Arc::clone(&self).work(request, start, slot)).await {
-                    Ok(reply) => reply,
-                    Err(error) => self.failed(error),
-                },
-                Err((status, why)) => self.refuse(status, why),
+        // a body that trickles in takes nobody's slot
+        let reply = match (read(request).await, Arc::clone(&self.slots).try_acquire_owned()) {
+            // a task of its own: a peer that hangs up does not stop it, and does not free the slot
+            (Ok(request), Ok(slot)) => match tokio::spawn(Arc::clone(&self).work(request, start, slot)).await
+            {
+                Ok(reply) => reply,
+                Err(error) => self.failed(error),
             },
-            Err(_) => self.refuse(503, "too many requests at once"),
+            (Err((status, why)), _) => self.refuse(status, why),
+            (_, Err(_)) => self.refuse(503, "too many requests at once"),
         };
         Response::from(reply).map(|body: Vec<u8>| Full::new(Bytes::from(body)))
     }

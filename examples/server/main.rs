@@ -34,8 +34,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// How often expired transactions are looked for.
-const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
+/// How often expired transactions and old revocation lists are looked for.
+const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// A CA with a SCEP responder, for tests and labs.
 ///
@@ -98,7 +98,7 @@ struct Args {
 
 fn main() -> ExitCode {
     let ended = match Cli::parse() {
-        Cli { command: Some(command), .. } => admin::run(command),
+        Cli { command: Some(command), .. } => admin::run(command, &mut log::print),
         Cli { serve: Some(args), .. } => run(args),
         Cli { .. } => Err("nothing to do: see --help".into()),
     };
@@ -151,7 +151,7 @@ fn run(args: Args) -> ca::Result<()> {
     let endpoint = Arc::new(Endpoint::open(options)?);
     runtime.block_on(async {
         let stop = stop_signal()?;
-        tokio::spawn(purge(Arc::clone(&endpoint)));
+        tokio::spawn(tidy(Arc::clone(&endpoint)));
         log::print("for tests and labs: whoever knows the challenge password gets any certificate");
         if danger_des {
             log::print("WARNING: --danger-des: a recorded request gives its challenge password away");
@@ -174,15 +174,15 @@ fn key_bits(text: &str) -> std::result::Result<usize, String> {
     }
 }
 
-/// Forgets expired transactions now and then.
-async fn purge(endpoint: Arc<Endpoint>) {
+/// Tidies up now and then. At the start it was done.
+async fn tidy(endpoint: Arc<Endpoint>) {
     loop {
+        tokio::time::sleep(TIDY_INTERVAL).await;
         let endpoint = Arc::clone(&endpoint);
-        let purged = tokio::task::spawn_blocking(move || endpoint.store.purge(UnixTime::now())).await;
-        if let Ok(Err(error)) = purged {
+        let tidied = tokio::task::spawn_blocking(move || endpoint.tidy(UnixTime::now())).await;
+        if let Ok(Err(error)) = tidied {
             report(error);
         }
-        tokio::time::sleep(PURGE_INTERVAL).await;
     }
 }
 

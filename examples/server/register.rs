@@ -3,9 +3,10 @@
 use crate::store::{SqliteStore, StoreError, seconds};
 use rusqlite::{OptionalExtension as _, TransactionBehavior, params};
 use scep::pki_types::UnixTime;
+use scep::wire::CertificateList;
 
 const FIND: &str = "SELECT certificate FROM certificates WHERE issuer = ?1 AND serial = ?2";
-const LIST: &str = "SELECT certificate, revoked IS NOT NULL FROM certificates ORDER BY rowid";
+const LIST: &str = "SELECT certificate, revoked IS NOT NULL FROM certificates ORDER BY number";
 const REVOKE: &str = "UPDATE certificates SET revoked = coalesce(revoked, ?2) WHERE serial = ?1
     RETURNING issuer, revoked";
 const STANDING: &str = "SELECT revoked IS NOT NULL FROM certificates WHERE issuer = ?1 AND serial = ?2";
@@ -87,12 +88,13 @@ impl SqliteStore {
         let newest: Option<(i64, i64, Vec<u8>)> =
             sql.query_row(NEWEST_CRL, [issuer], read).optional().map_err(StoreError::from)?;
         let revoked = revoked(&sql, issuer)?;
-        // a revocation of the same second may be newer than the list
-        let fresh = |since: i64| {
-            seconds(now) - since < CRL_AGE && revoked.iter().all(|revoked| revoked.since < since)
+        // revocations are never taken back, so their number says whether the list has them all; their times do not, for
+        // one may have waited for the database while the list was made
+        let fresh = |since: i64, crl: &[u8]| {
+            (0..CRL_AGE).contains(&(seconds(now) - since)) && entries(crl) == Some(revoked.len())
         };
         let number = match newest {
-            Some((_, since, crl)) if fresh(since) => return Ok(crl),
+            Some((_, since, crl)) if fresh(since, &crl) => return Ok(crl),
             Some((number, ..)) => number + 1,
             None => 1,
         };
@@ -101,6 +103,11 @@ impl SqliteStore {
         sql.commit().map_err(StoreError::from)?;
         Ok(crl)
     }
+}
+
+/// How many certificates a list names.
+fn entries(crl: &[u8]) -> Option<usize> {
+    Some(CertificateList::parse(crl).ok()?.revoked().filter(Result::is_ok).count())
 }
 
 fn revoked(connection: &rusqlite::Connection, issuer: &[u8]) -> Result<Vec<Revoked>, StoreError> {

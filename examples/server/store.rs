@@ -4,11 +4,11 @@
 //! compares, `expires` is for purging, and `record` holds the bytes that the library gives and takes.
 
 use rusqlite::{Connection, OptionalExtension, Transaction as Sql, TransactionBehavior, params};
+use scep::crypto::rustcrypto::PROVIDER;
 use scep::pki_types::UnixTime;
 use scep::server::{Recorded, State, Store, Transaction, TransactionKey, Transition};
 use scep::wire::Certificate;
-#[cfg(unix)]
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,12 +19,15 @@ const MAX_PENDING: u32 = 10_000;
 const MAX_PENDING_OF_SIGNER: u32 = 4;
 
 /// Of another version, a database is not touched.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 
-/// Some columns are of this program alone: `polls` says how often the owner of a held request asked again, `pending`
-/// whether it is one, `decision` what the operator said about it, `revoked` when a certificate was.
+/// Some columns are of this program alone: `number` is what an operator calls a request, `polls` says how often the
+/// owner of a held one asked again, `pending` whether it is one, `decision` what the operator said about it, `revoked`
+/// when a certificate was. AUTOINCREMENT: no number is ever used again, so an operator who looked at the list a while ago
+/// decides about nothing else.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS transactions (
+        number          INTEGER PRIMARY KEY AUTOINCREMENT,
         endpoint        TEXT    NOT NULL,
         transaction_id  BLOB    NOT NULL,
         signer          BLOB    NOT NULL,
@@ -34,21 +37,22 @@ const SCHEMA: &str = "
         pending         INTEGER NOT NULL,
         decision        INTEGER,
         record          BLOB    NOT NULL,
-        PRIMARY KEY (endpoint, transaction_id, signer)
+        UNIQUE (endpoint, transaction_id, signer)
     );
     CREATE INDEX IF NOT EXISTS transactions_expires ON transactions (expires);
     CREATE INDEX IF NOT EXISTS transactions_pending ON transactions (signer, expires) WHERE pending;
     CREATE TABLE IF NOT EXISTS certificates (
+        number          INTEGER PRIMARY KEY,
         endpoint        TEXT    NOT NULL,
         transaction_id  BLOB    NOT NULL,
         signer          BLOB    NOT NULL,
-        revision        INTEGER NOT NULL,
+        key             BLOB    NOT NULL,
         issuer          BLOB    NOT NULL,
         serial          BLOB    NOT NULL,
         revoked         INTEGER,
-        certificate     BLOB    NOT NULL,
-        PRIMARY KEY (endpoint, transaction_id, signer, revision)
+        certificate     BLOB    NOT NULL
     );
+    CREATE INDEX IF NOT EXISTS certificates_key ON certificates (key);
     CREATE INDEX IF NOT EXISTS certificates_serial ON certificates (serial);
     CREATE INDEX IF NOT EXISTS certificates_revoked ON certificates (issuer) WHERE revoked IS NOT NULL;
     CREATE TABLE IF NOT EXISTS crls (
@@ -64,15 +68,19 @@ const SELECT: &str =
 const INSERT: &str =
     "INSERT INTO transactions (endpoint, transaction_id, signer, revision, expires, pending, record)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
-// polls that are on their way while a request is released count on, and so they find out that it was
-const UPDATE: &str = "UPDATE transactions
-    SET revision = ?4, expires = ?5, pending = ?6, record = ?7, polls = CASE WHEN ?6 THEN 0 ELSE polls END
-    WHERE endpoint = ?1 AND transaction_id = ?2 AND signer = ?3 AND revision = ?8";
+// What an operator denied meanwhile is not granted.
+// Polls that are on their way while a request is released count on, and so they find out that it was
+const UPDATE: &str = "UPDATE transactions SET revision = ?4, expires = ?5, pending = ?6, record = ?7
+    WHERE endpoint = ?1 AND transaction_id = ?2 AND signer = ?3 AND revision = ?8
+        AND NOT (?9 AND pending AND coalesce(decision, 1) = 0)";
+const DELETE: &str = "DELETE FROM transactions
+    WHERE endpoint = ?1 AND transaction_id = ?2 AND signer = ?3 AND revision = ?4";
 const COUNT_PENDING: &str = "SELECT count(*) FILTER (WHERE signer = ?1), count(*) FROM transactions
     WHERE pending AND expires > ?2";
 const INSERT_CERTIFICATE: &str =
-    "INSERT INTO certificates (endpoint, transaction_id, signer, revision, issuer, serial, certificate)
+    "INSERT INTO certificates (endpoint, transaction_id, signer, key, issuer, serial, certificate)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const IS_REVOKED: &str = "SELECT count(*) > 0 AND count(*) = count(revoked) FROM certificates WHERE key = ?1";
 const PURGE: &str = "DELETE FROM transactions WHERE expires <= ?1";
 
 /// A store in one SQLite file. Several processes may have it open.
@@ -89,6 +97,8 @@ pub(crate) enum StoreError {
     Damaged(scep::Error),
     /// A database that another version of this program made.
     Version(i32),
+    /// The certificate to be renewed was revoked while it was being renewed.
+    Revoked,
     /// No room for one more pending transaction; known ones go on (T49).
     Full,
 }
@@ -102,6 +112,7 @@ impl fmt::Display for StoreError {
             Self::Version(found) => {
                 write!(f, "made by another version of this program ({found}, not {VERSION})")
             }
+            Self::Revoked => f.write_str("renewal: the certificate was revoked meanwhile"),
             Self::Full => {
                 f.write_str("transaction store: too many pending transactions, of all or of one key")
             }
@@ -120,18 +131,17 @@ impl From<rusqlite::Error> for StoreError {
 impl SqliteStore {
     /// Opens the file, or makes it. Only its owner may read it, and what SQLite puts beside it.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        make_private(path).map_err(StoreError::File)?;
+        create(path).map_err(StoreError::File)?;
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(5))?;
+        check_version(&connection)?;
+        make_private(path).map_err(StoreError::File)?;
         // with FULL, a commit is on the disk when it returns: a certificate that went out is never forgotten
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         let sql = Sql::new_unchecked(&connection, TransactionBehavior::Immediate)?;
-        let version = sql.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        let tables: u32 = sql.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-        if tables > 0 && version != VERSION {
-            return Err(StoreError::Version(version));
-        }
+        // again, now that nobody else can make it something else
+        check_version(&sql)?;
         sql.execute_batch(SCHEMA)?;
         sql.pragma_update(None, "user_version", VERSION)?;
         sql.commit()?;
@@ -161,14 +171,24 @@ impl Store for SqliteStore {
         let (endpoint, id, signer) = columns(key);
         let (revision, expires, record) = (number(to.revision()), seconds(to.expires()), to.to_bytes());
         let pending = matches!(to.state(), State::Pending);
+        let issued = matches!(to.state(), State::Issued(_));
         let mut connection = self.lock();
         // IMMEDIATE: nobody else writes between here and the commit
         let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let insert =
+            || sql.execute(INSERT, params![endpoint, id, signer, revision, expires, pending, record]);
         let changed = match transition.from() {
-            None => sql.execute(INSERT, params![endpoint, id, signer, revision, expires, pending, record])?,
+            None => insert()?,
+            // a later request under the same ID: what was said about the one before it is not about this one
+            Some(from) if pending => {
+                match sql.execute(DELETE, params![endpoint, id, signer, number(from)])? {
+                    0 => 0,
+                    _ => insert()?,
+                }
+            }
             Some(from) => sql.execute(
                 UPDATE,
-                params![endpoint, id, signer, revision, expires, pending, record, number(from)],
+                params![endpoint, id, signer, revision, expires, pending, record, number(from), issued],
             )?,
         };
         if changed == 0 {
@@ -183,6 +203,10 @@ impl Store for SqliteStore {
                 return Err(StoreError::Full);
             }
         }
+        // the key that signed is that of the certificate to be renewed
+        if issued && to.is_renewal() && sql.query_row(IS_REVOKED, [signer], |row| row.get(0))? {
+            return Err(StoreError::Revoked);
+        }
         if let State::Issued(chain) = to.state()
             && let Some(leaf) = chain.first()
         {
@@ -190,9 +214,11 @@ impl Store for SqliteStore {
             let read = Certificate::parse(leaf).ok();
             let (issuer, serial) =
                 read.map(|leaf| (leaf.issuer().as_der(), leaf.serial())).unwrap_or_default();
+            let key = read.and_then(|leaf| leaf.public_key().to_canonical().ok());
+            let key = key.and_then(|key| PROVIDER.sha256(&[&key]).ok()).unwrap_or_default();
             sql.execute(
                 INSERT_CERTIFICATE,
-                params![endpoint, id, signer, revision, issuer, serial, leaf.as_ref()],
+                params![endpoint, id, signer, key, issuer, serial, leaf.as_ref()],
             )?;
         }
         sql.commit()?;
@@ -200,11 +226,27 @@ impl Store for SqliteStore {
     }
 }
 
-/// SQLite gives the files beside a database the mode of the database.
+/// Refuses what another version, or another program, has filled.
+fn check_version(connection: &Connection) -> Result<(), StoreError> {
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables > 0 && version != VERSION { Err(StoreError::Version(version)) } else { Ok(()) }
+}
+
+/// Makes the file if there is none. SQLite gives the files beside a database the mode of the database.
+fn create(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// Whatever its mode was before.
 #[cfg(unix)]
 fn make_private(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
     for beside in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(beside);
