@@ -55,6 +55,8 @@ use std::thread;
 use std::time::Duration;
 
 const PASSWORD: &str = "secret-of-the-test";
+/// One that may protect messages.
+const STRONG: &str = "kJ8#vQ2!xW9$mN4^tR7&";
 
 /// A server and a place for devices.
 struct Lab {
@@ -107,7 +109,7 @@ impl Lab {
         let ended = client::run(cli).map_err(|Failure(line)| line);
         let printed = client::SAID.with_borrow_mut(|said| String::from_utf8(said.split_off(0)).unwrap());
         let all = format!("{ended:?}{printed}");
-        assert!(!all.contains(PASSWORD) && !all.contains("PRIVATE"), "{all}");
+        assert!([PASSWORD, STRONG, "PRIVATE"].iter().all(|secret| !all.contains(secret)), "{all}");
         (ended, printed)
     }
 
@@ -327,12 +329,138 @@ fn a_key_that_cannot_open_replies_takes_a_second_one_and_a_tolerant_server() {
         for command in ["renew", "cert", "crl"] {
             failed(lab.client(command, alg, ""), "the key is not RSA");
         }
+        failed(lab.client("renew", alg, ""), "renew with --password-recipient");
+        assert!(!lab.is_there(alg, "key.next.pem"));
     }
     // the present key opens the reply, whatever the new one is
     lab.enrol("rsa", "--key-bits 2048");
     lab.done("renew", "rsa", "--alg p384");
     let own = lab.certificate("rsa", "cert.pem");
     assert!(Certificate::parse(&own).unwrap().public_key().ec().is_ok());
+}
+
+fn takes_part(options: &mut Options) {
+    options.challenge = ChallengePassword::new(STRONG).unwrap();
+    options.password_recipients = true;
+}
+
+fn strong(challenge: &str) -> String {
+    format!("--password-recipient --challenge {challenge}")
+}
+
+impl Lab {
+    fn enrol_strong(&self, more: &str) -> String {
+        self.enrol_options(&format!("--password-recipient {more}")).replace(PASSWORD, STRONG)
+    }
+
+    fn assert_point(&self, device: &str, length: usize) {
+        let own = self.certificate(device, "cert.pem");
+        assert_eq!(Certificate::parse(&own).unwrap().public_key().key().len(), length, "{device}");
+    }
+
+    /// In no file of the device.
+    fn assert_stored_nowhere(&self, device: &str, secret: &str) {
+        let mut files = 0;
+        for entry in fs::read_dir(self.path(device)).unwrap() {
+            let path = entry.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            assert!(!bytes.windows(secret.len()).any(|part| part == secret.as_bytes()), "{}", path.display());
+            files += 1;
+        }
+        assert!(files > 2);
+    }
+}
+
+// R-3.1-3: a point has 0x04 in front
+#[test]
+fn a_strong_challenge_enrols_and_renews_keys_that_cannot_open_replies() {
+    let lab = Lab::start("password", takes_part);
+    for (alg, length) in [("p256", 65), ("p384", 97)] {
+        let printed = lab.done("enrol", alg, &lab.enrol_strong(&format!("--alg {alg}")));
+        assert!(printed.starts_with("issued: CN="), "{printed}");
+        lab.assert_point(alg, length);
+        assert!(!lab.is_there(alg, "reply-key.pem"));
+    }
+    let before = lab.pair("p256");
+    for style in ["auto", "renewal", "pkcsreq"] {
+        lab.done("renew", "p256", &format!("--same-key --style {style} {}", strong(STRONG)));
+        let after = lab.pair("p256");
+        assert!(before[0] == after[0] && before[1] != after[1], "{style}");
+    }
+    lab.done("renew", "p256", &format!("--alg p384 {}", strong(STRONG)));
+    lab.assert_point("p256", 97);
+    lab.assert_stored_nowhere("p256", STRONG);
+    // to a key that opens replies itself, and back
+    lab.done("renew", "p384", &format!("--alg rsa {}", strong(STRONG)));
+    lab.done("renew", "p384", "--alg p256");
+    lab.assert_point("p384", 65);
+    // a question has no challenge
+    failed(lab.client("crl", "p256", ""), "no challenge password could protect it");
+    // nor has it a part where keys can encrypt
+    lab.done("enrol", "rsa", &lab.enrol_strong(""));
+    lab.done("renew", "rsa", "--password-recipient");
+}
+
+// R-3.1-4, PWRI-5
+#[test]
+fn a_challenge_that_protects_nothing_is_told_before_a_key_is_made() {
+    let lab = Lab::start("password-weak", takes_part);
+    let weak = lab.enrol_options("--password-recipient --alg p256");
+    failed(lab.client("enrol", "dev", &weak), "128 bits, for example the output of openssl rand -base64 24");
+    failed(
+        lab.client("enrol", "dev", &weak.replace(&format!("--challenge {PASSWORD}"), "")),
+        "--challenge; it wants 128 bits",
+    );
+    assert!(!lab.is_there("dev", "key.pem"));
+    lab.done("enrol", "dev", &lab.enrol_strong("--alg p256"));
+    let before = lab.pair("dev");
+    failed(lab.client("renew", "dev", &format!("--challenge {STRONG}")), "renew with --password-recipient");
+    failed(lab.client("renew", "dev", &strong(PASSWORD)), "128 bits");
+    failed(lab.client("renew", "dev", "--password-recipient"), "--challenge; it wants 128 bits");
+    assert!(!lab.is_there("dev", "key.next.pem"));
+    assert_eq!(lab.pair("dev"), before);
+    // a server that takes no part
+    let without = Lab::start("password-off", |options| {
+        takes_part(options);
+        options.password_recipients = false;
+    });
+    refused(without.client("enrol", "dev", &without.enrol_strong("--alg p256")), "an RSA key works with all");
+}
+
+// R-3.1-6, T50
+#[test]
+fn a_held_request_wants_the_challenge_that_protects_it_again() {
+    let lab = Lab::start("password-held", |options| {
+        takes_part(options);
+        options.hold = Some("held".into());
+        options.renew_window = Some(Duration::from_secs(24 * 3600));
+    });
+    let named = lab.enrol_strong("--alg p256").replace("CN=dev1", "CN=held1");
+    let (ended, printed) = lab.client("enrol", "dev", &named);
+    assert_eq!(ended, Ok(End::Pending), "{printed}");
+    assert!(
+        printed.contains("--password-recipient\n  and the challenge password in SCEP_CHALLENGE"),
+        "{printed}"
+    );
+    lab.assert_stored_nowhere("dev", STRONG);
+    let poll = |challenge: &str| lab.client("poll", "dev", challenge);
+    failed(poll(""), "give --password-recipient");
+    failed(poll(&format!("--challenge {STRONG}")), "give --password-recipient");
+    failed(poll("--password-recipient"), "needed again, and stored nowhere");
+    failed(poll(&strong(PASSWORD)), "too weak to be that of the pending request");
+    let other: String = STRONG.chars().rev().collect();
+    failed(poll(&strong(&other)), "is the challenge password the one of the request?");
+    assert!(lab.is_there("dev", "pending.scep"));
+    assert_eq!(poll(&strong(STRONG)).0, Ok(End::Done));
+    lab.assert_point("dev", 65);
+    let first = lab.pair("dev");
+    let (ended, printed) = lab.client("renew", "dev", &format!("--alg p384 {}", strong(STRONG)));
+    assert_eq!(ended, Ok(End::Pending), "{printed}");
+    assert_eq!(lab.pair("dev"), first);
+    assert_eq!(poll(&strong(STRONG)).0, Ok(End::Done));
+    lab.assert_point("dev", 97);
+    lab.assert_stored_nowhere("dev", STRONG);
+    assert!(!lab.is_there("dev", "pending.scep"));
 }
 
 #[test]

@@ -90,9 +90,9 @@ pub(crate) struct PinArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct NewKey {
-    /// Kind of a new key; rsa if not given. A p256 or p384 key cannot open the CA's reply: enrol makes an RSA key in
-    /// reply-key.pem for that, which many servers refuse (the example server takes it with --legacy), and renew
-    /// cannot renew such a certificate.
+    /// Kind of a new key; rsa if not given. A p256 or p384 key cannot open the CA's reply: that takes
+    /// --password-recipient, then and for each renewal of such a certificate. Without it enrol makes an RSA key in
+    /// reply-key.pem to open the reply, which many servers refuse (the example server takes it with --legacy).
     #[arg(long, value_enum)]
     pub(crate) alg: Option<Alg>,
     /// Bits of a new RSA key, a multiple of 8; 2048 if not given.
@@ -102,10 +102,15 @@ pub(crate) struct NewKey {
 
 #[derive(Debug, Args)]
 pub(crate) struct Patience {
-    /// The challenge password. Better in the environment variable SCEP_CHALLENGE, where others do not see it.
+    /// The challenge password. Better in the environment variable SCEP_CHALLENGE, where others do not see it. It is
+    /// stored nowhere; poll wants it again for a request that it protects.
     #[arg(long, value_name = "PASSWORD")]
     pub(crate) challenge: Option<String>,
-    /// How long to poll when the CA holds the request.
+    /// Lets the challenge password protect messages where a key cannot encrypt, as p256 and p384 keys cannot. The CA has
+    /// to take part. The password wants 128 bits, for example the output of openssl rand -base64 24.
+    #[arg(long)]
+    pub(crate) password_recipient: bool,
+    /// How long to go on polling when the CA holds the request.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) wait_max: u32,
 }
@@ -155,9 +160,8 @@ pub(crate) struct Poll {
     /// Where pending.scep and the keys of the request are.
     #[arg(long)]
     pub(crate) dir: PathBuf,
-    /// How long to go on polling after the first time.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    pub(crate) wait_max: u32,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
     /// As for enrol.
     #[arg(long)]
     pub(crate) legacy: bool,

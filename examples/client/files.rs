@@ -6,7 +6,7 @@ use super::swap::{CERTIFICATE_NEXT_CA, NEXT_CA};
 use scep::Error;
 use scep::client::{Issued, TrustedCa, Wait};
 use scep::crypto::rustcrypto::{certificates_from_pem, certificates_to_pem};
-use scep::error::InvalidMessage;
+use scep::error::{ApiMisuse, InvalidMessage};
 use scep::pki_types::CertificateDer;
 use scep::transport::ScepUrl;
 use scep::wire::Certificate;
@@ -151,6 +151,9 @@ impl Folder {
             let next = match error {
                 Error::InvalidMessage(InvalidMessage::SavedState) => {
                     "; remove it and ask anew, the key that is stored is used again"
+                }
+                Error::ApiMisuse(ApiMisuse::Recipient) => {
+                    "; give --legacy or --password-recipient as for the request"
                 }
                 _ => "",
             };

@@ -89,6 +89,14 @@ impl Folder {
         Ok(key)
     }
 
+    /// Whether the key that `key_or_new` would give opens replies.
+    pub(crate) fn would_open_replies(&self, name: &str, wish: &NewKey) -> Result<bool, Failure> {
+        match self.is_there(name) {
+            true => Ok(opens_replies(&self.key(name)?)),
+            false => Ok(matches!(wish.key_type(), KeyType::Rsa(_))),
+        }
+    }
+
     /// An RSA key beside one that cannot open replies.
     pub(crate) fn reply_key(&self, key: &SoftwareKey) -> Result<Option<SoftwareKey>, Failure> {
         let wish = NewKey { alg: Some(Alg::Rsa), key_bits: None };
@@ -115,8 +123,8 @@ impl Folder {
         if opens_replies(&key) {
             return Ok((certificate, key));
         }
-        let line = "the key is not RSA, so the CA could not encrypt a reply for this certificate: enrol anew \
-            in another --dir instead";
+        let line = "the key is not RSA, so the CA could not encrypt a reply for this certificate, and here no \
+            challenge password could protect it: ask with an RSA certificate, from another --dir";
         Err(Failure::at(&self.file(CERTIFICATE), line))
     }
 

@@ -11,8 +11,20 @@
 //! client next-ca --dir DIR                                the CA that takes over later
 //! client caps    --url URL                                prints the CA's capabilities
 //! ```
+//!
+//! A key on an elliptic curve signs, but nothing can be encrypted for it. With --password-recipient the challenge
+//! password protects the CA's reply instead, if the CA takes part (the example server has --password-recipients) and the
+//! password has 128 bits. It is kept nowhere, so polls and renewals want it again:
+//!
+//! ```text
+//! export SCEP_CHALLENGE="..."                             of the CA, made by openssl rand -base64 24
+//! client enrol   --url URL --ca-sha256 HEX --dir DIR --subject "CN=dev1" --alg p256 --password-recipient
+//! client poll    --dir DIR --password-recipient
+//! client renew   --dir DIR --alg p384 --password-recipient
+//! ```
 
 pub(crate) mod args;
+mod challenge;
 mod enrol;
 pub(crate) mod files;
 mod http;
@@ -133,7 +145,7 @@ pub(crate) fn run(cli: Cli) -> Result<End, Failure> {
 }
 
 fn capabilities(server: &Server) -> Result<End, Failure> {
-    let mut runner = Runner::new(Tolerance { legacy: server.legacy, get: false }, None);
+    let mut runner = Runner::new(Tolerance { legacy: server.legacy, ..Tolerance::default() }, None);
     let step = runner.client.fetch_capabilities(server.url.as_str())?;
     match runner.go(step, &[])? {
         Driven::Done(Done::Capabilities(list)) if list.is_empty() => match runner.not_scep() {
@@ -152,7 +164,7 @@ fn capabilities(server: &Server) -> Result<End, Failure> {
 }
 
 fn certificates(args: &Ca) -> Result<End, Failure> {
-    let tolerance = Tolerance { legacy: args.server.legacy, get: false };
+    let tolerance = Tolerance { legacy: args.server.legacy, ..Tolerance::default() };
     let mut runner = Runner::new(tolerance, Pin::read(&args.pin)?);
     runner.show_ca = true;
     let trusted = runner.ca(args.server.url.as_str())?;

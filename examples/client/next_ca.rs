@@ -14,7 +14,7 @@ pub(crate) fn run(args: &Args) -> Result<End, Failure> {
     let mut folder = Folder::at(&args.home.dir);
     folder.enter()?;
     let url = folder.url(args.home.url.as_ref())?;
-    let tolerance = Tolerance { legacy: args.home.legacy, get: false };
+    let tolerance = Tolerance { legacy: args.home.legacy, ..Tolerance::default() };
     let mut runner = Runner::new(tolerance, Some(Pin::stored(&folder)?));
     let ca = runner.ca(url.as_str())?;
     let next = fetch(&mut runner, url.as_str(), ca)?;

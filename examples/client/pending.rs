@@ -1,6 +1,7 @@
 //! Patience: polling while the CA holds the request, and how to go on later.
 
 use super::args::Poll;
+use super::challenge;
 use super::files::Folder;
 use super::run::{Runner, Tolerance};
 use super::swap::{CERTIFICATE_NEXT_CA, CERTIFICATE_OLD, KEY_NEXT_CA, KEY_OLD, NEXT_CA};
@@ -28,7 +29,9 @@ pub(crate) struct Request<'a> {
 pub(crate) fn run(args: &Poll) -> Result<End, Failure> {
     let mut folder = Folder::at(&args.dir);
     folder.enter()?;
-    let mut runner = Runner::new(Tolerance { legacy: args.legacy, get: args.get }, None);
+    let Poll { legacy, get, patience, .. } = args;
+    let password_recipient = patience.password_recipient;
+    let mut runner = Runner::new(Tolerance { legacy: *legacy, get: *get, password_recipient }, None);
     let wait = folder.pending(|saved| runner.client.resume(saved))?;
     if let Some(url) = args.url.as_ref().filter(|url| url.as_str() != wait.url()) {
         return Err(Failure::new(format_args!("the request is pending at {}, not at {url}", wait.url())));
@@ -36,9 +39,10 @@ pub(crate) fn run(args: &Poll) -> Result<End, Failure> {
     let keys = folder.keys_of(&wait)?;
     let keys: Vec<_> = keys.iter().collect();
     let (subject, url) = (DistinguishedName::from(wait.subject()?), wait.url().to_owned());
+    let wait = challenge::restore(wait, patience)?;
     let step = wait.poll(&mut Random::system()).map_err(|failed| runner.misuse(failed.error))?;
     let driven = runner.go(step, &keys)?;
-    let (folder, asked, wait_max) = (&folder, &subject, args.wait_max);
+    let (folder, asked, wait_max) = (&folder, &subject, patience.wait_max);
     follow(runner, driven, &Request { folder, url: &url, keys: &keys, asked, wait_max, advice: "" })
 }
 
@@ -81,6 +85,11 @@ pub(crate) fn follow(mut runner: Runner, driven: Driven, request: &Request<'_>) 
         let left = patience.saturating_sub(start.elapsed());
         if left.is_zero() {
             say(format_args!("pending: transaction {}; go on with\n  {next}", wait.transaction_id()));
+            // as it will be for the process that polls
+            if runner.client.resume(&wait.save()?).is_ok_and(|wait| wait.needs_challenge()) {
+                let variable = challenge::VARIABLE;
+                say(format_args!("  and the challenge password in {variable}: it is stored nowhere"));
+            }
             return Ok(End::Pending);
         }
         sleep(wait.after().min(left));
@@ -123,9 +132,10 @@ fn go_on(folder: &Folder, wait_max: u32, tolerance: Tolerance) -> String {
     let dir = dir.to_string_lossy();
     let (program, dir) = (quoted(&program.to_string_lossy()), quoted(&dir));
     let wait = if wait_max == 0 { String::new() } else { format!(" --wait-max {wait_max}") };
-    let Tolerance { legacy, get } = tolerance;
-    let (legacy, get) = (if legacy { " --legacy" } else { "" }, if get { " --get" } else { "" });
-    format!("{program} poll --dir {dir}{wait}{legacy}{get}")
+    let Tolerance { legacy, get, password_recipient } = tolerance;
+    let options = [(legacy, " --legacy"), (get, " --get"), (password_recipient, " --password-recipient")];
+    let options: String = options.iter().filter(|(on, _)| *on).map(|(_, option)| *option).collect();
+    format!("{program} poll --dir {dir}{wait}{options}")
 }
 
 fn quoted(text: &str) -> String {

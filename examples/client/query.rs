@@ -31,7 +31,7 @@ impl Asking {
         folder.enter()?;
         let (certificate, key) = folder.messaging_pair()?;
         let url = folder.url(home.url.as_ref())?.as_str().to_owned();
-        let tolerance = Tolerance { legacy: home.legacy, get: sending.get };
+        let tolerance = Tolerance { legacy: home.legacy, get: sending.get, ..Tolerance::default() };
         let mut runner = Runner::new(tolerance, Some(Pin::stored(&folder)?));
         let recipient = sending.recipient.as_deref().map(Recipient::read).transpose()?;
         let mut ca = runner.ca(&url)?;

@@ -1,8 +1,9 @@
 //! A certificate in place of the one in the folder.
 
 use super::args::{Renew, Style};
-use super::enrol::challenge;
-use super::files::Folder;
+use super::challenge;
+use super::files::{CERTIFICATE, Folder};
+use super::keys::opens_replies;
 use super::pending::{Request, follow, refuse_if_pending};
 use super::run::{Runner, Tolerance};
 use super::swap::{CERTIFICATE_NEXT_CA, KEY_NEXT, KEY_NEXT_CA};
@@ -17,13 +18,24 @@ use scep::wire::{Certificate, DistinguishedName};
 
 pub(crate) fn run(args: &Renew) -> Result<End, Failure> {
     args.key.check()?;
-    let tolerance = Tolerance { legacy: args.home.legacy, get: args.sending.get };
+    let (legacy, get) = (args.home.legacy, args.sending.get);
+    let password_recipient = args.patience.password_recipient;
+    let tolerance = Tolerance { legacy, get, password_recipient };
     let recipient = args.sending.recipient.as_deref().map(Recipient::read).transpose()?;
-    let challenge = challenge(&args.patience)?;
+    let challenge = challenge::read(&args.patience)?;
     let mut folder = Folder::at(&args.home.dir);
     folder.enter()?;
     refuse_if_pending(&folder, args.patience.wait_max, tolerance)?;
-    let (current, current_key) = folder.messaging_pair()?;
+    let (current, current_key) = folder.pair()?;
+    match (opens_replies(&current_key), password_recipient) {
+        (true, _) => {}
+        (false, true) => challenge::check(challenge.as_ref())?,
+        (false, false) => {
+            let line = "the key is not RSA, so the CA cannot encrypt a reply for this certificate: renew with \
+                --password-recipient and the challenge password of the first request, or enrol anew in another --dir";
+            return Err(Failure::at(&folder.file(CERTIFICATE), line));
+        }
+    }
     let own = Certificate::parse(&current)?;
     let subject = DistinguishedName::from(own.subject());
     let url = folder.url(args.home.url.as_ref())?;
@@ -70,7 +82,7 @@ pub(crate) fn run(args: &Renew) -> Result<End, Failure> {
         }
         Error::ApiMisuse(ApiMisuse::PublicKey) => Failure::new(
             "this would be a new enrolment (the certificate has ended, or the CA lists no renewal), and the new \
-             key is not RSA: take --alg rsa",
+             key is not RSA: take --password-recipient and a strong challenge password, or --alg rsa",
         ),
         other => runner.misuse(other),
     })?;

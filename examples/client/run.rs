@@ -1,5 +1,6 @@
 //! Takes steps until the end, and tries again what may be tried again.
 
+use super::challenge::STRONG;
 use super::http::{Http, HttpError};
 use super::trust::{Pin, judge};
 use super::{Failure, say, unexpected};
@@ -7,9 +8,9 @@ use scep::Error;
 use scep::client::{
     Client, ClientConfig, Compat, Done, DriveCause, DriveError, Driven, Step, Transmit, TrustedCa, drive,
 };
-use scep::crypto::rustcrypto::{KeyRing, PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
-use scep::crypto::{DecryptJob, Decryptor, KeyError, Random, Rng, Unwrapped};
-use scep::error::{ApiMisuse, InvalidMessage, PeerMisbehaved};
+use scep::crypto::rustcrypto::{KeyRing, PBKDF2_SHA256, PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
+use scep::crypto::{DecryptJob, Decryptor, KeyError, Provider, Random, Rng, Unwrapped};
+use scep::error::{ApiMisuse, BadEnvelope, InvalidMessage, PeerMisbehaved};
 use scep::pki_types::UnixTime;
 use scep::transport::Operation;
 use std::thread::sleep;
@@ -22,11 +23,16 @@ const ATTEMPTS_UNVERIFIED: u32 = 3;
 /// The longest pause between two attempts. A CA that wants more patience gets none.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// What is let through for old peers.
+static WITH_PASSWORDS: Provider = Provider { password_kdfs: &[&PBKDF2_SHA256], ..PROVIDER };
+static WITH_LEGACY_AND_PASSWORDS: Provider =
+    Provider { password_kdfs: &[&PBKDF2_SHA256], ..PROVIDER_WITH_LEGACY };
+
+/// What is let through for old peers, and for keys that cannot decrypt.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Tolerance {
     pub(crate) legacy: bool,
     pub(crate) get: bool,
+    pub(crate) password_recipient: bool,
 }
 
 pub(crate) struct Runner {
@@ -41,15 +47,21 @@ pub(crate) struct Runner {
 
 impl Runner {
     pub(crate) fn new(tolerance: Tolerance, pin: Option<Pin>) -> Self {
-        let Tolerance { legacy, get } = tolerance;
+        let Tolerance { legacy, get, password_recipient } = tolerance;
         let mut compat = Compat::STRICT;
         compat.get_pki_operation = get;
         compat.sha1_fingerprint = legacy;
         compat.des_cbc_reply = legacy;
         compat.recipient_without_key_encipherment = legacy;
-        let provider = if legacy { &PROVIDER_WITH_LEGACY } else { &PROVIDER };
+        let provider = match (legacy, password_recipient) {
+            (false, false) => &PROVIDER,
+            (false, true) => &WITH_PASSWORDS,
+            (true, false) => &PROVIDER_WITH_LEGACY,
+            (true, true) => &WITH_LEGACY_AND_PASSWORDS,
+        };
         let config = ClientConfig::new(provider)
             .compat(compat)
+            .password_recipients(password_recipient)
             .poll_interval(Duration::from_secs(1), Duration::from_secs(60));
         Self { client: Client::new(config), http: Http::new(), tolerance, pin, show_ca: false }
     }
@@ -178,12 +190,25 @@ impl Runner {
     }
 
     fn hint(&self, error: &Error) -> &'static str {
+        let Tolerance { legacy, password_recipient, .. } = self.tolerance;
         match error {
-            Error::Unsupported(_) if !self.tolerance.legacy => {
+            Error::Unsupported(_) if !legacy => {
                 "; with --legacy this program takes SHA-1, triple DES and single DES"
             }
-            Error::ApiMisuse(ApiMisuse::Recipient) if !self.tolerance.legacy => {
-                "; with --legacy this program takes a CA without keyEncipherment"
+            Error::ApiMisuse(ApiMisuse::Recipient) => match (legacy, password_recipient) {
+                (false, true) => "; with --legacy this program takes a CA without keyEncipherment",
+                (false, false) => {
+                    "; with --legacy this program takes a CA without keyEncipherment, and enrol, renew and poll take \
+                     one without an RSA key with --password-recipient"
+                }
+                (true, false) => {
+                    "; enrol, renew and poll take a CA without an RSA key with --password-recipient"
+                }
+                (true, true) => "",
+            },
+            Error::ApiMisuse(ApiMisuse::WeakChallenge) => STRONG,
+            Error::BadEnvelope(BadEnvelope::Content) if password_recipient => {
+                "; is the challenge password the one of the request?"
             }
             Error::PeerMisbehaved(PeerMisbehaved::Fingerprint) => {
                 "; nothing was sent that gives anything away"
