@@ -24,13 +24,16 @@ const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Writes the newest list of `ca` to a file: the form of RFC 2585.
 pub(crate) fn publish(folder: &Path, store: &SqliteStore, file: &str, ca: &Ca, now: UnixTime) -> Result<()> {
     let path = folder.join(file);
+    let mut list = newest(store, ca, now)?;
     loop {
-        let list = newest(store, ca, now)?;
-        if fs::read(&path).is_ok_and(|there| there == list) {
-            return Ok(());
+        if !fs::read(&path).is_ok_and(|there| there == list) {
+            files::replace(&path, &list)?;
         }
-        files::replace(&path, &list)?;
-        // and looks again: another process may have made a newer one meanwhile, and have been faster with its file
+        // another process may have made a newer one meanwhile, and have been faster with its file
+        match store.last_crl(ca.name())? {
+            Some(last) if last != list => list = last,
+            _ => return Ok(()),
+        }
     }
 }
 

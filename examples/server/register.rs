@@ -12,7 +12,8 @@ const REVOKE: &str = "UPDATE certificates SET revoked = coalesce(revoked, ?2) WH
 const STANDING: &str = "SELECT revoked IS NOT NULL FROM certificates WHERE issuer = ?1 AND serial = ?2";
 const REVOKED: &str =
     "SELECT serial, revoked FROM certificates WHERE issuer = ?1 AND revoked IS NOT NULL ORDER BY revoked";
-const NEWEST_CRL: &str = "SELECT number, this_update, crl FROM crls WHERE issuer = ?1 ORDER BY number DESC";
+const NEWEST_CRL: &str =
+    "SELECT number, this_update, crl FROM crls WHERE issuer = ?1 ORDER BY number DESC LIMIT 1";
 const INSERT_CRL: &str = "INSERT INTO crls (issuer, number, this_update, crl) VALUES (?1, ?2, ?3, ?4)";
 
 /// A revocation list serves for this long, seconds, if nothing is revoked meanwhile.
@@ -70,6 +71,11 @@ impl SqliteStore {
             Some(false) => Standing::Good,
             None => Standing::Unknown,
         })
+    }
+
+    /// The newest revocation list of `issuer`, if there is one.
+    pub(crate) fn last_crl(&self, issuer: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.lock().query_row(NEWEST_CRL, [issuer], |row| row.get(2)).optional()?)
     }
 
     /// The newest revocation list of `issuer`, made with `make` when there is none that still tells the truth. The

@@ -166,16 +166,7 @@ impl TrustedCa {
         &'a self,
         config: &ClientConfig,
     ) -> impl Iterator<Item = &'a CertificateDer<'static>> + use<'a> {
-        self.signing(config.require_ra_purpose)
-    }
-
-    /// The certificates that may sign for the next CA: the CA's own, and those of RAs that say that they are. A device
-    /// whose certificate says nothing may pose as an RA for replies; that must not be enough to choose a CA (T35).
-    pub(super) fn heralds(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
-        self.signing(true)
-    }
-
-    fn signing(&self, require_purpose: bool) -> impl Iterator<Item = &CertificateDer<'static>> {
+        let require_purpose = config.require_ra_purpose;
         self.chained.iter().filter(move |der| {
             Certificate::parse(der).is_ok_and(|own| {
                 let usage = own.key_usage().is_none_or(|usage| usage.contains(KeyUsage::DIGITAL_SIGNATURE));

@@ -61,7 +61,8 @@ impl ClientConfig {
     ///
     /// By default one without any extended key usage is taken too, since many RAs have such certificates; one with
     /// another extended key usage never is. Switch this on when the CA issues certificates without extended key usage
-    /// to devices: else the owner of any of them who is on the path can pose as the RA, and read challenge passwords.
+    /// to devices: else the owner of any of them who is on the path can pose as the RA, read challenge
+    /// passwords, and sign for a next CA of his own.
     #[must_use]
     pub fn require_ra_purpose(mut self, on: bool) -> Self {
         self.require_ra_purpose = on;

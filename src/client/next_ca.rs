@@ -18,8 +18,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-/// The certificates of the CA that takes over later. The present CA signed them, or an RA of its whose extended key usage
-/// says that it is one (see [`ClientConfig::require_ra_purpose`]); nothing that the device has is replaced by them.
+/// The certificates of the CA that takes over later. The present CA signed them, or an RA of its (see
+/// [`ClientConfig::require_ra_purpose`]); nothing that the device has is replaced by them.
 pub struct NextCa {
     certificates: Vec<CertificateDer<'static>>,
     capabilities: Capabilities,
@@ -80,7 +80,7 @@ pub(super) fn read(asked: &Asked, response: &HttpResponse, now: Option<UnixTime>
     transport::check_response(response, Operation::GetNextCaCert, limits.response)?;
     let body = normalize(&response.body, limits)?.into_owned();
     let outside = owned(&SignedData::parse(&body, limits)?.certificates());
-    let message = Unverified::parse(body, limits)?.verify_by(config.provider, ca.heralds())?;
+    let message = Unverified::parse(body, limits)?.verify_by(config.provider, ca.signers(config))?;
     if now.is_some() {
         ca.check(config, &Certificate::parse(message.signer())?, &[], now)?;
     }

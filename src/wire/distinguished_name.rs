@@ -111,7 +111,8 @@ fn encode(text: &str) -> Option<Vec<u8>> {
 
 /// The value at the front of `text`, what follows it, and what ended it.
 fn take_value(text: &str) -> Option<(String, &str, End)> {
-    let text = text.trim_start();
+    // blanks only: other white space is shown without an escape, and must not get lost when that is read again
+    let text = text.trim_ascii_start();
     let (value, rest) = match text.strip_prefix('"') {
         Some(quoted) => {
             let (value, rest) = unescape(quoted, &['"'])?;
@@ -265,6 +266,16 @@ mod tests {
             let name = made(text);
             assert_eq!(name.name().common_name().unwrap(), value, "{text}");
             assert_eq!(made(&name.to_string()), name, "{text}");
+        }
+    }
+
+    // found by fuzzing: EN QUAD at the front was dropped when the text was read again
+    #[test]
+    fn white_space_other_than_blanks_belongs_to_the_value() {
+        for text in ["C=DE, O=\"\u{2000}Example\"", "C=DE, O= \u{2000}Example", "C=DE, O=Example\u{2000}"] {
+            let name: DistinguishedName = text.parse().unwrap();
+            assert!(name.to_string().contains('\u{2000}'), "{name}");
+            assert_eq!(name.to_string().parse(), Ok(name));
         }
     }
 

@@ -199,11 +199,20 @@ fn an_answer_signed_by_the_next_ca_or_a_stranger_is_no_answer() {
     no_answer(Answer::new(&[&root]).sign(&kit.current, &device), BadSignature::UntrustedSigner);
 }
 
-// R-4.7.1-2, T29, T35: by an RA only if its certificate says that it is one
+// R-4.7.1-2, T29, T35: by an RA as replies are: one without any purpose counts unless the configuration wants one
 #[test]
-fn an_answer_signed_by_an_ra_counts_if_it_is_one_for_certain() {
-    for (purposes, good) in [(vec![Oid::CMC_RA], true), (vec![Oid::CLIENT_AUTH], false), (vec![], false)] {
+fn an_answer_signed_by_an_ra_counts_as_its_replies_do() {
+    for (purposes, strict, good) in [
+        (vec![Oid::CMC_RA], false, true),
+        (vec![Oid::CMC_RA], true, true),
+        (vec![Oid::CLIENT_AUTH], false, false),
+        (vec![Oid::CLIENT_AUTH], true, false),
+        (vec![], false, true),
+        (vec![], true, false),
+    ] {
         let mut kit = Kit::new();
+        kit.config = kit.config.require_ra_purpose(strict);
+        kit.client = scep::client::Client::new(kit.config.clone());
         let template = Template { purposes, ..Template::leaf("CN=RA") };
         let ra = template.sign(TestKey::ra().soft.public_key_der(), &kit.ca);
         let (anchors, others) = ([kit.root.clone()], [ra.clone()]);
