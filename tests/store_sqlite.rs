@@ -252,7 +252,7 @@ fn two_writers_at_once_issue_one_certificate_on_sqlite() {
     transaction_rows::two_writers_issue_one_certificate(databases("writers"));
 }
 
-/// A server that holds what is new, and asks the operator's word about what is held. The number of the request.
+/// Serves a message: what is new is held, and what is held stays so unless the operator refused it.
 fn send(store: &SqliteStore, message: &requests::Message, now: u64) {
     let ca = CertificateDer::from(requests::CA_CERTIFICATE.clone());
     let config = ServerConfig::new(&PROVIDER, Identity::new(ca.clone()), vec![ca]);

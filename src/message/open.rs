@@ -217,7 +217,8 @@ impl Verified {
             _ => None,
         });
         let (info, certificate) = ours.next().ok_or(BadEnvelope::Recipient)?;
-        if ours.next().is_some() {
+        let decrypts = Certificate::parse(certificate)?.public_key().can_encrypt();
+        if ours.next().is_some() || !decrypts {
             return Err(BadEnvelope::Recipient.into());
         }
         let transport = KeyTransport::from_identifier(&info.key_encryption)?;

@@ -7,6 +7,7 @@ use crate::wire::algorithm::SignatureScheme;
 use crate::wire::certificate::Certificate;
 use crate::wire::extension::KeyUsage;
 use crate::wire::limits::Limits;
+use crate::wire::oid::Oid;
 use alloc::vec::Vec;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
@@ -34,43 +35,56 @@ pub fn check_path(leaf: &Certificate<'_>, context: &PathContext<'_>) -> Result<(
 }
 
 /// The same with a budget that several paths share: how many more signatures may be verified.
-pub(crate) fn check_path_within(
-    leaf: &Certificate<'_>,
-    context: &PathContext<'_>,
+pub(crate) fn check_path_within<'a>(
+    leaf: &Certificate<'a>,
+    context: &PathContext<'a>,
     budget: &mut usize,
 ) -> Result<(), Error> {
-    let mut below: Vec<&[u8]> = Vec::new();
-    let mut current = *leaf;
-    check_dates(&current, context.now)?;
-    loop {
-        if context.anchors.iter().any(|anchor| anchor.as_ref() == current.as_der()) {
-            return Ok(());
-        }
-        if below.len() >= context.limits.path {
-            return Err(Limit::Path.into());
-        }
-        below.push(current.as_der());
-        // an issuer that has expired may have been renewed, so it does not end the search
-        let mut expired = false;
-        let mut next = None;
-        let anchors = context.anchors.iter().map(|der| (der, true));
-        let intermediates = context.intermediates.iter().map(|der| (*der, false));
-        for (der, is_anchor) in anchors.chain(intermediates) {
-            let Ok(issuer) = Certificate::parse(der) else { continue };
-            let usable = is_anchor || (may_issue(&issuer, below.len()) && !below.contains(&issuer.as_der()));
-            if !usable || !current.issuer().matches(&issuer.subject()) {
-                continue;
-            }
-            if check_dates(&issuer, context.now).is_err() {
-                expired = true;
-            } else if issued(&current, &issuer, context, budget)? {
-                next = Some(issuer);
-                break;
-            }
-        }
-        let nothing = if expired { BadSignature::Validity } else { BadSignature::Path };
-        current = next.ok_or(nothing)?;
+    check_dates(leaf, context.now)?;
+    climb(leaf, context, budget, &mut Vec::new())
+}
+
+/// Tries every issuer that fits; the budget bounds the search.
+fn climb<'a>(
+    current: &Certificate<'a>,
+    context: &PathContext<'a>,
+    budget: &mut usize,
+    below: &mut Vec<&'a [u8]>,
+) -> Result<(), Error> {
+    if context.anchors.iter().any(|anchor| anchor.as_ref() == current.as_der()) {
+        return Ok(());
     }
+    if below.len() >= context.limits.path {
+        return Err(Limit::Path.into());
+    }
+    below.push(current.as_der());
+    let mut refused: Error = BadSignature::Path.into();
+    let anchors = context.anchors.iter().map(|der| (der, true));
+    let intermediates = context.intermediates.iter().map(|der| (*der, false));
+    for (der, is_anchor) in anchors.chain(intermediates) {
+        let Ok(issuer) = Certificate::parse(der) else { continue };
+        let inside = is_anchor || (may_issue(&issuer) && !below.contains(&issuer.as_der()));
+        let usable = inside && has_room(&issuer, below.len());
+        if !usable || !current.issuer().matches(&issuer.subject()) {
+            continue;
+        }
+        if let Err(error) = check_dates(&issuer, context.now) {
+            refused = error;
+            continue;
+        }
+        match issued(current, &issuer, context, budget) {
+            Ok(true) => match climb(&issuer, context, budget, below) {
+                Ok(()) => return Ok(()),
+                Err(error) if error == Limit::Signatures.into() => return Err(error),
+                Err(error) => refused = error,
+            },
+            Ok(false) => {}
+            Err(error) if error == Limit::Signatures.into() => return Err(error),
+            Err(error) => refused = error,
+        }
+    }
+    below.pop();
+    Err(refused)
 }
 
 /// Whether `issuer` signed `subject`. Every signature counts against the budget (T40).
@@ -88,13 +102,35 @@ fn issued(
     Ok(verifier.verify(&key, &[subject.tbs()], subject.signature()).is_ok())
 }
 
-/// Whether a certificate that is not an anchor may issue others; `below` is how many lie under it.
-fn may_issue(issuer: &Certificate<'_>, below: usize) -> bool {
-    let room = issuer.path_length().is_none_or(|most| {
+/// Whether so many certificates may lie under this one.
+fn has_room(issuer: &Certificate<'_>, below: usize) -> bool {
+    issuer.path_length().is_none_or(|most| {
         // the end entity is not counted (RFC 5280 section 4.2.1.9)
         usize::try_from(most).is_ok_and(|most| below.saturating_sub(1) <= most)
-    });
-    issuer.is_ca() && room && issuer.key_usage().is_none_or(|usage| usage.contains(KeyUsage::KEY_CERT_SIGN))
+    })
+}
+
+/// Critical extensions that an issuer between may have. Others are not understood here, name constraints among them, so
+/// what it issues is not trusted (RFC 5280 section 4.2).
+const UNDERSTOOD: [Oid<'static>; 5] = [
+    Oid::BASIC_CONSTRAINTS,
+    Oid::KEY_USAGE,
+    Oid::EXTENDED_KEY_USAGE,
+    Oid::SUBJECT_ALT_NAME,
+    Oid::CERTIFICATE_POLICIES,
+];
+
+/// Whether a certificate that is not an anchor may issue others.
+fn may_issue(issuer: &Certificate<'_>) -> bool {
+    let understood = match issuer.extensions() {
+        Ok(Some(extensions)) => {
+            extensions.iter().all(|extension| !extension.critical || UNDERSTOOD.contains(&extension.oid))
+        }
+        Ok(None) => true,
+        Err(_) => false,
+    };
+    let usage = issuer.key_usage().is_none_or(|usage| usage.contains(KeyUsage::KEY_CERT_SIGN));
+    issuer.is_ca() && usage && understood
 }
 
 pub(crate) fn check_dates(certificate: &Certificate<'_>, now: Option<UnixTime>) -> Result<(), Error> {

@@ -66,6 +66,11 @@ pub(super) fn check_request(
             return Err(error);
         }
     };
+    // the key may be another than the signer's, whose bounds were checked before (T41)
+    if let Err(error) = csr.public_key().check(limits) {
+        verified.stand_in_check(provider, candidate);
+        return Err(error);
+    }
     let proof = SignatureScheme::from_identifier(&csr.signature_algorithm())
         .and_then(|scheme| provider.verifier(scheme))
         .and_then(|verifier| verifier.verify(&csr.public_key(), &[csr.info()], csr.signature()));

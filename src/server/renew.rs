@@ -33,7 +33,8 @@ impl Renew {
         Self { case, certificate, expires }
     }
 
-    /// The certificate to be renewed, under which this very message is signed: look up whether it was revoked.
+    /// The certificate to be renewed, under which this very message is signed: look up whether it was revoked, by its
+    /// issuer and serial number. Not by a fingerprint: what follows the signed part may be written in more than one way.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
     }

@@ -47,6 +47,13 @@ impl<'a> AlgorithmIdentifier<'a> {
         Ok(Self { oid, parameters })
     }
 
+    /// Whether both name the same: as certificates and CRLs have to say twice which algorithm signed them (RFC 5280
+    /// sections 4.1.1.2 and 5.1.1.2). NULL and nothing are the same.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        let parameters = self.parameters == other.parameters || (self.is_plain() && other.is_plain());
+        self.oid == other.oid && parameters
+    }
+
     /// Whether the parameters are NULL or absent: RFC 5754 section 2 wants both accepted.
     pub(super) fn is_plain(&self) -> bool {
         self.parameters.is_none_or(|parameters| parameters == NULL)

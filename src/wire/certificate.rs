@@ -76,7 +76,7 @@ impl<'a> Certificate<'a> {
         let version = fields.optional(tlv::context(0))?;
         let serial = fields.expect(tlv::INTEGER)?.value;
         let signed_algorithm = AlgorithmIdentifier::read(&mut fields)?;
-        if signed_algorithm.oid != signature_algorithm.oid {
+        if !signed_algorithm.agrees_with(&signature_algorithm) {
             return Err(InvalidMessage::Certificate.into());
         }
         let issuer = Name::parse(fields.any()?.raw)?;

@@ -63,7 +63,7 @@ impl<'a> CertificateList<'a> {
         let mut fields = tbs.reader()?;
         fields.optional(tlv::INTEGER)?;
         let signed_algorithm = AlgorithmIdentifier::read(&mut fields)?;
-        if signed_algorithm.oid != signature_algorithm.oid {
+        if !signed_algorithm.agrees_with(&signature_algorithm) {
             return Err(InvalidMessage::Crl.into());
         }
         let issuer = Name::parse(fields.any()?.raw)?;

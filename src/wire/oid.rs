@@ -141,6 +141,8 @@ oids! {
     SUBJECT_ALT_NAME = "2.5.29.17" [0x55, 0x1D, 17];
     /// Extension `basicConstraints`, RFC 5280 section 4.2.1.9
     BASIC_CONSTRAINTS = "2.5.29.19" [0x55, 0x1D, 19];
+    /// Extension `certificatePolicies`, RFC 5280 section 4.2.1.4
+    CERTIFICATE_POLICIES = "2.5.29.32" [0x55, 0x1D, 32];
     /// Extension `authorityKeyIdentifier`, RFC 5280 section 4.2.1.1
     AUTHORITY_KEY_IDENTIFIER = "2.5.29.35" [0x55, 0x1D, 35];
     /// Extension `extKeyUsage`, RFC 5280 section 4.2.1.12

@@ -281,7 +281,10 @@ fn without_zeros(bytes: &[u8]) -> &[u8] {
 pub(crate) fn write_unsigned(writer: &mut Writer, value: &[u8]) {
     let value = without_zeros(value);
     if matches!(value.first(), None | Some(0x80..)) {
-        writer.tlv(tlv::INTEGER, &[&[0], value].concat());
+        writer.nested(tlv::INTEGER, |writer| {
+            writer.raw(&[0]);
+            writer.raw(value);
+        });
     } else {
         writer.tlv(tlv::INTEGER, value);
     }

@@ -16,6 +16,7 @@ mod client_replies;
 mod client_trust;
 mod client_whole;
 mod losses;
+mod paths;
 mod quirks;
 mod reading;
 mod requests;

@@ -146,6 +146,8 @@ pub(crate) struct X509 {
     pub(crate) key_identifier: Option<Vec<u8>>,
     /// Further extensions, with their values.
     pub(crate) extensions: Vec<(Oid<'static>, Vec<u8>)>,
+    /// Whether these are critical.
+    pub(crate) critical: bool,
 }
 
 impl X509 {
@@ -162,6 +164,7 @@ impl X509 {
             is_ca: false,
             key_identifier: None,
             extensions: Vec::new(),
+            critical: false,
         }
     }
 
@@ -192,7 +195,7 @@ impl X509 {
             extensions = extensions.raw(Oid::SUBJECT_KEY_IDENTIFIER, false, &tlv(4, &[identifier]));
         }
         for (which, value) in &self.extensions {
-            extensions = extensions.raw(*which, false, value);
+            extensions = extensions.raw(*which, self.critical, value);
         }
         let extensions = match (extensions.build(), self.version) {
             (none, _) if none.is_empty() => none,

@@ -6,7 +6,7 @@ use crate::support::{CHALLENGE, NOW, at, holds, seeded};
 use scep::Error;
 use scep::crypto::rustcrypto::{KeyRing, KeyType, PBKDF2_SHA256, PROVIDER, SoftwareKey};
 use scep::crypto::{ChallengePassword, ContentEncryption, Digest, Provider, Purpose, Rng, SignJob};
-use scep::error::{BadEnvelope, PeerMisbehaved, Unsupported};
+use scep::error::{BadEnvelope, Limit, PeerMisbehaved, Unsupported};
 use scep::message::{Addressee, Draft, Fields, OpenPolicy, Unverified, envelope};
 use scep::pki_types::CertificateDer;
 use scep::server::{
@@ -400,4 +400,31 @@ fn a_signer_with_another_key_has_one_of_a_usual_size() {
     let server = Server::new(config());
     let own = device.message(MessageType::PkcsReq, to_ca(&csr(&device.key, Some(CHALLENGE))));
     assert_eq!(server.post(own).summary.status, Status::Success);
+}
+
+// E10, T41: the configured bounds hold for the key to be certified too, which need not be the signer's
+#[test]
+fn a_key_out_of_the_configured_bounds_is_certified_for_nobody() {
+    let key = SoftwareKey::from_pem(include_str!("keys/large.pem")).unwrap();
+    let ca = certificate(&CA_CERTIFICATE);
+    let mut limits = Limits::DEFAULT;
+    limits.rsa_max_bits = 2048;
+    let config = ServerConfig::new(&PROVIDER, Identity::new(ca.clone()), vec![ca]).limits(limits);
+    let mut server = Server::new(config.danger_accept_other_signer(true));
+    server.decide = |_, question, _| panic!("{question:?}");
+    let content = to_ca(&csr(&key, Some(CHALLENGE)));
+    let message = Message::new("19", content, &DEVICE, &DEVICE_CERTIFICATE).encode();
+    refused(&server.post(message), FailInfo::BadRequest, Limit::PublicKey);
+}
+
+// E10: a key that opens nothing is no recipient, and that is no fault of the server's
+#[test]
+fn an_envelope_for_the_key_of_a_ca_that_cannot_decrypt_is_bad_request() {
+    let (mut server, ca) = curve_server();
+    server.password = never;
+    let device = Device::new(1);
+    let recipient = crate::requests::Recipient::new(&ca, &CA);
+    let envelope = crate::requests::Envelope::to(csr(&device.key, Some(CHALLENGE)), recipient).encode();
+    let outcome = server.post(device.message(MessageType::PkcsReq, envelope));
+    refused(&outcome, FailInfo::BadRequest, BadEnvelope::Recipient);
 }

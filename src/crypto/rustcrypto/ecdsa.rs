@@ -145,7 +145,7 @@ impl EcKey {
     }
 
     /// Signs a digest with the number that RFC 6979 makes of key and digest: no random generator is asked, so none can
-    /// fail. Whoever uses the signature verifies it first, so that a fault in the arithmetic gives nothing away.
+    /// fail. The signature is verified, since one fault in the arithmetic would give the key away.
     ///
     /// The result is DER.
     pub(super) fn sign(&self, digest: &[u8]) -> Result<Vec<u8>, KeyError> {
@@ -153,10 +153,12 @@ impl EcKey {
         match self {
             Self::P256(key) => {
                 let signature: p256::ecdsa::Signature = key.sign_prehash(digest).map_err(failed)?;
+                key.verifying_key().verify_prehash(digest, &signature).map_err(failed)?;
                 Ok(signature.to_der().as_bytes().to_vec())
             }
             Self::P384(key) => {
                 let signature: p384::ecdsa::Signature = key.sign_prehash(digest).map_err(failed)?;
+                key.verifying_key().verify_prehash(digest, &signature).map_err(failed)?;
                 Ok(signature.to_der().as_bytes().to_vec())
             }
         }

@@ -11,6 +11,7 @@ use crate::wire::algorithm::AlgorithmIdentifier;
 use crate::wire::oid::Oid;
 #[cfg(feature = "ecdsa")]
 use crate::wire::public_key::EcCurve;
+use crate::wire::public_key::SubjectPublicKeyInfo;
 use crate::wire::tlv::{self, Reader};
 use alloc::vec::Vec;
 use core::fmt;
@@ -70,8 +71,9 @@ impl SoftwareKey {
     ///     privateKey OCTET STRING, attributes [0] Attributes OPTIONAL, publicKey [1] PublicKey OPTIONAL }
     /// ```
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
-        let PrivateKeyInfo { algorithm, key } = PrivateKeyInfo::read(der).map_err(|_| KeyError::Invalid)?;
-        match algorithm.oid {
+        let info = PrivateKeyInfo::read(der).map_err(|_| KeyError::Invalid)?;
+        let PrivateKeyInfo { algorithm, key, public_key } = info;
+        let key = match algorithm.oid {
             Oid::RSA_ENCRYPTION => Self::from_pkcs1(key),
             #[cfg(feature = "ecdsa")]
             Oid::EC_PUBLIC_KEY => {
@@ -80,6 +82,12 @@ impl SoftwareKey {
                 sec1::read(key, Some(curve)).map(Self::ec)
             }
             _ => Err(KeyError::Unsupported),
+        }?;
+        // one that comes along has to be the right one
+        let own = SubjectPublicKeyInfo::parse(&key.public_key).map_err(|_| KeyError::Invalid)?;
+        match public_key {
+            Some(other) if other != own.key() => Err(KeyError::Invalid),
+            _ => Ok(key),
         }
     }
 
@@ -158,10 +166,11 @@ impl SoftwareKey {
 struct PrivateKeyInfo<'a> {
     algorithm: AlgorithmIdentifier<'a>,
     key: &'a [u8],
+    public_key: Option<&'a [u8]>,
 }
 
 impl<'a> PrivateKeyInfo<'a> {
-    /// Attributes and a public key may follow, and are passed over.
+    /// Attributes may follow, and are passed over, and a public key.
     fn read(der: &'a [u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(der)?;
         let mut fields = reader.enter(tlv::SEQUENCE)?;
@@ -172,9 +181,10 @@ impl<'a> PrivateKeyInfo<'a> {
         let algorithm = AlgorithmIdentifier::read(&mut fields)?;
         let key = fields.expect(tlv::OCTET_STRING)?.value;
         fields.optional(tlv::context(0))?;
-        fields.optional(tlv::context_primitive(1))?;
+        // without the octet that counts unused bits
+        let public_key = fields.optional(tlv::context_primitive(1))?.map(|bits| bits.value.get(1..));
         fields.finish()?;
-        Ok(Self { algorithm, key })
+        Ok(Self { algorithm, key, public_key: public_key.map(Option::unwrap_or_default) })
     }
 }
 

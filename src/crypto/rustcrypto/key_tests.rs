@@ -313,3 +313,23 @@ fn key_can_be_shared_between_threads() {
     assert!(Signer::sign(&mut one, &sign_job(Digest::Sha256), &mut Seeded(1)).is_ok());
     assert!(Signer::sign(&mut two, &sign_job(Digest::Sha256), &mut Seeded(1)).is_ok());
 }
+
+// a public key that comes along has to be the right one (RFC 5958 section 2)
+#[test]
+fn a_public_key_in_pkcs8_is_compared() {
+    use crate::wire::tlv::{self, Tlv, Writer};
+    let own = SubjectPublicKeyInfo::parse(RSA_2048_SPKI).unwrap();
+    let with = |public: &[u8]| {
+        let mut fields = Tlv::parse(RSA_2048_PKCS8).unwrap().value.to_vec();
+        fields[2] = 1;
+        let mut writer = Writer::new();
+        writer.nested(tlv::SEQUENCE, |writer| {
+            writer.raw(&fields);
+            writer.tlv(tlv::context_primitive(1), &[&[0], public].concat());
+        });
+        SoftwareKey::from_pkcs8(&writer.finish()).map(drop)
+    };
+    assert_eq!(with(own.key()), Ok(()));
+    assert_eq!(with(&own.key()[1..]), Err(KeyError::Invalid));
+    assert_eq!(with(&[]), Err(KeyError::Invalid));
+}

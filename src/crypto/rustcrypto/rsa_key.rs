@@ -63,8 +63,8 @@ impl RsaKey {
             [self.0.n().as_ref().to_be_bytes().into(), self.0.e().to_be_bytes().into(), bytes(self.0.d())];
         let primes = self.0.primes().iter().map(|prime| bytes(prime.as_ref()));
         // all there: see `complete`
-        let coefficient = self.0.crt_coefficient();
-        let rest = [self.0.dp(), self.0.dq(), coefficient.as_ref()];
+        let coefficient = self.0.qinv().map(|q| Zeroizing::new(q.retrieve()));
+        let rest = [self.0.dp(), self.0.dq(), coefficient.as_deref()];
         // one buffer that does not grow, so that no copy of it stays behind
         let mut writer = Writer::with_capacity(self.size().saturating_mul(5).saturating_add(128));
         writer.nested(tlv::SEQUENCE, |info| {
