@@ -564,6 +564,28 @@ fn of_two_clients_in_a_folder_the_second_is_told_of_the_first() {
     lab.done("renew", "dev", "");
 }
 
+// nothing that a folder holds is emptied, wherever its links lead
+#[cfg(unix)]
+#[test]
+fn links_in_a_folder_cost_no_key() {
+    use std::os::unix::fs::symlink;
+    let lab = Lab::start("links", |_| {});
+    lab.enrol("dev", "");
+    let before = lab.pair("dev");
+    let path = lab.path("dev");
+    fs::remove_file(path.join(".lock")).unwrap();
+    symlink("key.pem", path.join(".lock")).unwrap();
+    failed(lab.client("renew", "dev", ""), ".lock: is no plain file");
+    assert_eq!(lab.pair("dev"), before);
+    fs::remove_file(path.join(".lock")).unwrap();
+    // a key that is kept elsewhere is not swapped for a file
+    fs::rename(path.join("key.pem"), path.join("elsewhere.pem")).unwrap();
+    symlink("elsewhere.pem", path.join("key.pem")).unwrap();
+    failed(lab.client("renew", "dev", ""), "key.pem: is a link");
+    assert!(!lab.is_there("dev", "key.next.pem"));
+    assert_eq!(lab.pair("dev"), before);
+}
+
 // R-2.2-7: what was pinned at enrolment decides whom a renewal is for, and whose answer counts
 #[test]
 fn a_renewal_goes_to_the_ca_that_was_pinned() {

@@ -59,7 +59,13 @@ impl Folder {
             return Err(Failure::at(&self.path, "there is no such folder"));
         }
         write_temporary(&self.file("probe"), &ROOM, false).and_then(fs::remove_file).map_err(refused)?;
-        let lock = File::create(self.file(LOCK)).map_err(refused)?;
+        let path = self.file(LOCK);
+        // a link could lead to a key, and a pipe would never open
+        if fs::symlink_metadata(&path).is_ok_and(|there| !there.is_file()) {
+            return Err(Failure::at(&path, "is no plain file"));
+        }
+        let lock =
+            OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(refused)?;
         // a file system without locks does no worse than before
         if let Err(TryLockError::WouldBlock) = lock.try_lock() {
             return Err(Failure::at(&self.path, "another client is at work here: wait until it ends"));

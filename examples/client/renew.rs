@@ -2,7 +2,7 @@
 
 use super::args::{Renew, Style};
 use super::challenge;
-use super::files::{CERTIFICATE, Folder};
+use super::files::{CERTIFICATE, Folder, KEY};
 use super::keys::opens_replies;
 use super::pending::{Request, follow, refuse_if_pending};
 use super::run::{Runner, Tolerance};
@@ -15,6 +15,7 @@ use scep::crypto::Random;
 use scep::error::ApiMisuse;
 use scep::pki_types::UnixTime;
 use scep::wire::{Certificate, DistinguishedName};
+use std::fs;
 
 pub(crate) fn run(args: &Renew) -> Result<End, Failure> {
     args.key.check()?;
@@ -26,6 +27,12 @@ pub(crate) fn run(args: &Renew) -> Result<End, Failure> {
     let mut folder = Folder::at(&args.home.dir);
     folder.enter()?;
     refuse_if_pending(&folder, args.patience.wait_max, tolerance)?;
+    for name in [KEY, CERTIFICATE] {
+        // it would be replaced by a file, and what it leads to would keep the old key
+        if fs::symlink_metadata(folder.file(name)).is_ok_and(|there| there.is_symlink()) {
+            return Err(Failure::at(&folder.file(name), "is a link: give --dir the folder that it leads to"));
+        }
+    }
     let (current, current_key) = folder.pair()?;
     match (opens_replies(&current_key), password_recipient) {
         (true, _) => {}

@@ -62,7 +62,9 @@ impl Runner {
         let config = ClientConfig::new(provider)
             .compat(compat)
             .password_recipients(password_recipient)
-            .poll_interval(Duration::from_secs(1), Duration::from_secs(60));
+            .poll_interval(Duration::from_secs(1), Duration::from_secs(60))
+            // --wait-max says how long, and whoever calls poll again has reason to
+            .polls_max(u32::MAX);
         Self { client: Client::new(config), http: Http::new(), tolerance, pin, show_ca: false }
     }
 

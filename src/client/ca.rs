@@ -274,8 +274,10 @@ fn recipient<'a>(
         if !is_ca(own) && !may_be_ra(own, config.require_ra_purpose) {
             return None;
         }
+        // an RA that says so comes before an end entity that says nothing, and may be a device
+        let silent = !is_ca(own) && own.extended_key_usage().is_none();
         // usage 2 comes last of all; otherwise the place in the hierarchy counts first
-        Some((by_password, usage == 2, is_ca(own), issues_any(own, all, false), usage))
+        Some((by_password, usage == 2, is_ca(own), silent, issues_any(own, all, false), usage))
     };
     let ranked = all.iter().filter_map(|own| rank(own).map(|rank| (rank, *own)));
     ranked.min_by_key(|(rank, _)| *rank).map(|(_, own)| own)

@@ -23,7 +23,8 @@ pub enum RenewalStyle {
     /// losing it changes nothing. PKCSReq (19) signed under the current certificate where it is Renewal without
     /// SCEPStandard, as with NDES. Else, and when a clock says that the current certificate is not valid now, a new
     /// enrolment under a self-signed certificate of the new key: that one wants a challenge password mostly, see
-    /// [`RenewalBuilder::challenge`].
+    /// [`RenewalBuilder::challenge`]. Whoever changes the list on the path can bring that about, and so have the CA
+    /// refuse, or use up the password; where the CA is known to renew, name the style.
     #[default]
     Auto,
     /// RenewalReq (17), signed under the current certificate, whatever the CA lists.

@@ -5,7 +5,7 @@ use super::poll::Wait;
 use super::step::{Decrypt, Done, Failed, Issued, Stage, Step, Transmit, UntrustedText};
 use super::transaction::{Requested, Transaction, Wanted};
 use crate::crypto::{KeyError, Provider, Rng, Unwrapped, random};
-use crate::error::{BadEnvelope, Error, FailInfo, InvalidMessage, PeerMisbehaved};
+use crate::error::{BadEnvelope, BadSignature, Error, FailInfo, InvalidMessage, PeerMisbehaved};
 use crate::message::{Correlation, Envelope, OpenPolicy, Opened, PasswordEnvelope, Unverified, Verified};
 use crate::transport::{self, HttpRequest, HttpResponse, Operation};
 use crate::wire::attributes::{MessageType, PkiStatus};
@@ -177,8 +177,10 @@ fn finish(
 ) -> Result<Step, Box<Failed<Transmit>>> {
     match opened.and_then(|opened| outcome(&flight, &opened, now)) {
         Ok(done) => Ok(Step::Done(done)),
-        // the CA signed this answer, and would give it again
-        Err(error @ Error::BadSignature(_)) => Err(Failed::dead(error)),
+        // the CA signed this answer, and would give it again; but what is not valid yet is so in a while
+        Err(Error::BadSignature(reason)) if reason != BadSignature::Validity => {
+            Err(Failed::dead(reason.into()))
+        }
         Err(error) => Err(Failed::new(error, Transmit { request, stage: Stage::Reply(Box::new(flight)) })),
     }
 }

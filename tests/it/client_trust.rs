@@ -224,3 +224,25 @@ fn a_first_request_is_signed_under_a_certificate_for_its_own_key_and_subject() {
     assert_eq!(own.key_usage(), Some(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT));
     assert_eq!((asked.nonce.as_bytes().len(), asked.id.as_bytes().len()), (16, 32));
 }
+
+// T29, quirk 20: a device of the same CA, put among its certificates, gets no challenge where there is a real RA
+#[test]
+fn an_ra_that_says_so_comes_before_an_end_entity_that_says_nothing() {
+    let root = Template::ca(CA_NAME).sign(TestKey::ca().soft.public_key_der(), &TestKey::ca());
+    let silent = Template::leaf("CN=a device").sign(TestKey::device().soft.public_key_der(), &TestKey::ca());
+    let ra = Template { purposes: vec![scep::wire::Oid::CMC_RA], ..Template::leaf("CN=RA") };
+    let ra = ra.sign(TestKey::ra().soft.public_key_der(), &TestKey::ca());
+    let config = scep::client::ClientConfig::new(&scep::crypto::rustcrypto::PROVIDER);
+    for others in [[silent.clone(), ra.clone()], [ra.clone(), silent.clone()]] {
+        let listed = scep::wire::Capabilities::new();
+        let ca = scep::client::TrustedCa::new(
+            &config,
+            std::slice::from_ref(&root),
+            &others,
+            listed,
+            Some(at(NOW)),
+        )
+        .unwrap();
+        assert_eq!(*ca.recipient(), ra);
+    }
+}
