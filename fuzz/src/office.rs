@@ -346,13 +346,7 @@ impl Office {
         match outcome.summary.status {
             Status::Failure(_) => {
                 let held = running.was_held && running.recorded == [State::Rejected];
-                // issued, and the owner has no password to send it under: a later poll may do better
-                let undelivered =
-                    running.needs_password && matches!(running.recorded[..], [State::Issued(_)]);
-                assert!(
-                    held || undelivered || running.recorded.is_empty(),
-                    "a refusal changed the store: {outcome:?}"
-                );
+                assert!(held || running.recorded.is_empty(), "a refusal changed the store: {outcome:?}");
                 assert!(outcome.cause.is_some());
             }
             Status::HttpError => {

@@ -64,7 +64,7 @@ impl FindChallenge {
     }
 
     /// This one. One that does not open the request gets the refusal that every damaged request gets; one that is too
-    /// [weak](ChallengePassword::is_strong) protects no reply, which is a refusal too.
+    /// [weak](ChallengePassword::is_strong) protects no reply, and counts as unknown.
     pub fn answer(self, challenge: ChallengePassword, rng: &mut Rng<'_>) -> Exchange {
         let Self { mut session, purpose, .. } = self;
         match purpose {
@@ -73,7 +73,7 @@ impl FindChallenge {
                 request::open_by_password(*session, &verified, envelope, Some(challenge), rng)
             }
             Purpose::Deliver(_) if !challenge.is_strong() => {
-                session.refuse_request(PeerMisbehaved::Challenge.into(), rng)
+                session.unavailable(PeerMisbehaved::Challenge.into())
             }
             Purpose::Deliver(chain) => {
                 session.password = Some(Arc::new(challenge));
@@ -82,8 +82,9 @@ impl FindChallenge {
         }
     }
 
-    /// None is known: FAILURE badRequest. To open a request costs as much as with one, so that the time does not tell
-    /// who has one.
+    /// None is known: a request is answered with FAILURE badRequest, after as much work as with a password, so that the
+    /// time does not tell who has one. A certificate that was issued stays recorded, and the answer is 503: the device
+    /// may ask again.
     pub fn unknown(self, rng: &mut Rng<'_>) -> Exchange {
         let Self { session, purpose, .. } = self;
         match purpose {
@@ -91,7 +92,8 @@ impl FindChallenge {
                 let (verified, envelope) = *sealed;
                 request::open_by_password(*session, &verified, envelope, None, rng)
             }
-            Purpose::Deliver(_) => session.refuse_request(PeerMisbehaved::Challenge.into(), rng),
+            // what was issued must not be lost to the device, and a FAILURE would end the transaction
+            Purpose::Deliver(_) => session.unavailable(PeerMisbehaved::Challenge.into()),
         }
     }
 

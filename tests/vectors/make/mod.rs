@@ -7,7 +7,7 @@ mod documents;
 mod hostile;
 mod message;
 mod openssl;
-mod ours;
+pub(crate) mod ours;
 mod queries;
 mod recorder;
 mod replies;

@@ -19,7 +19,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 /// SplitMix64: not random at all.
-struct SplitMix(u64);
+pub(crate) struct SplitMix(pub(crate) u64);
 
 impl SplitMix {
     fn next(&mut self) -> u64 {
