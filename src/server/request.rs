@@ -108,19 +108,18 @@ fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Res
         single_des: session.config.single_des,
         any_key_identifier: false,
     };
-    let prepared = match verified.envelope(&policy, rng) {
+    let (prepared, cipher) = match verified.envelope(&policy, rng) {
         Err(error) if may_have_password && error == BadEnvelope::Recipient.into() => {
-            Prepared::SealedByPassword(verified.password_envelope(&policy, rng)?)
+            let envelope = verified.password_envelope(&policy, rng)?;
+            let cipher = envelope.content_encryption();
+            (Prepared::SealedByPassword(envelope), cipher)
         }
-        other => Prepared::Sealed(other?),
-    };
-    let cipher = match &prepared {
-        Prepared::Sealed(envelope) => {
+        other => {
+            let envelope = other?;
             session.received_for(envelope.job().recipient().certificate());
-            envelope.content_encryption()
+            let cipher = envelope.content_encryption();
+            (Prepared::Sealed(envelope), cipher)
         }
-        Prepared::SealedByPassword(envelope) => envelope.content_encryption(),
-        Prepared::Poll => session.cipher,
     };
     if session.config.provider.cipher(cipher).is_ok() {
         session.cipher = cipher;

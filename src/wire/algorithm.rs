@@ -3,7 +3,7 @@
 use super::oid::Oid;
 use super::padding;
 use super::tlv::{self, Reader, Tlv, Writer};
-use crate::error::{BadSignature, Error, Unsupported};
+use crate::error::{BadSignature, Error, InvalidMessage, Unsupported};
 use alloc::vec::Vec;
 
 /// The DER of NULL, which is what parameters are that say nothing.
@@ -25,7 +25,7 @@ pub struct AlgorithmIdentifier<'a> {
 }
 
 impl<'a> AlgorithmIdentifier<'a> {
-    /// Reads one `AlgorithmIdentifier` that fills `der`. [`InvalidMessage::Der`](crate::error::InvalidMessage::Der)
+    /// Reads one `AlgorithmIdentifier` that fills `der`. [`InvalidMessage::Der`]
     /// or [`TrailingData`](crate::error::InvalidMessage::TrailingData) when it is not one.
     pub fn parse(der: &'a [u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(der)?;
@@ -64,6 +64,34 @@ impl<'a> AlgorithmIdentifier<'a> {
     pub(crate) fn octet_string(&self) -> Option<&'a [u8]> {
         let parameters = Tlv::parse(self.parameters?).ok()?;
         (parameters.tag == tlv::OCTET_STRING).then_some(parameters.value)
+    }
+}
+
+/// What certificates and CRLs have in common: an element, and a signature over it (RFC 5280 sections 4.1 and 5.1).
+///
+/// ```text
+/// SEQUENCE { toBeSigned SEQUENCE, signatureAlgorithm AlgorithmIdentifier, signature BIT STRING }
+/// ```
+pub(super) struct Signed<'a> {
+    /// The element that is signed.
+    pub(super) to_be_signed: Tlv<'a>,
+    pub(super) algorithm: AlgorithmIdentifier<'a>,
+    /// Without the octet that counts unused bits, of which there are none.
+    pub(super) signature: &'a [u8],
+}
+
+impl<'a> Signed<'a> {
+    /// Reads one that fills `der`.
+    pub(super) fn read(der: &'a [u8]) -> Result<Self, Error> {
+        let mut outer = Reader::new(der)?;
+        let mut fields = outer.enter(tlv::SEQUENCE)?;
+        outer.finish()?;
+        let to_be_signed = fields.expect(tlv::SEQUENCE)?;
+        let algorithm = AlgorithmIdentifier::read(&mut fields)?;
+        let signature = fields.expect(tlv::BIT_STRING)?.value;
+        let signature = signature.strip_prefix(&[0]).ok_or(InvalidMessage::Der)?;
+        fields.finish()?;
+        Ok(Self { to_be_signed, algorithm, signature })
     }
 }
 

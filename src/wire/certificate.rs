@@ -1,6 +1,6 @@
 //! X.509 certificates as peers send them (RFC 5280), and the self-signed ones that carry first requests.
 
-use super::algorithm::{AlgorithmIdentifier, SignatureScheme};
+use super::algorithm::{AlgorithmIdentifier, SignatureScheme, Signed};
 use super::extension::{Extension, Extensions, ExtensionsBuilder, KeyUsage, boolean};
 use super::limits::Limits;
 use super::name::Name;
@@ -63,14 +63,7 @@ impl<'a> Certificate<'a> {
     }
 
     fn read(der: &'a [u8]) -> Result<Self, Error> {
-        let mut outer = Reader::new(der)?;
-        let mut certificate = outer.enter(tlv::SEQUENCE)?;
-        outer.finish()?;
-        let tbs = certificate.expect(tlv::SEQUENCE)?;
-        let signature_algorithm = AlgorithmIdentifier::read(&mut certificate)?;
-        let signature = certificate.expect(tlv::BIT_STRING)?.value;
-        let signature = signature.strip_prefix(&[0]).ok_or(InvalidMessage::Certificate)?;
-        certificate.finish()?;
+        let Signed { to_be_signed: tbs, algorithm: signature_algorithm, signature } = Signed::read(der)?;
 
         let mut fields = tbs.reader()?;
         let version = fields.optional(tlv::context(0))?;

@@ -1,6 +1,6 @@
 //! Certificate revocation lists (RFC 5280 section 5), as far as a device needs them.
 
-use super::algorithm::AlgorithmIdentifier;
+use super::algorithm::{AlgorithmIdentifier, Signed};
 use super::certificate::read_time;
 use super::extension::Extensions;
 use super::limits::Limits;
@@ -51,14 +51,7 @@ impl<'a> CertificateList<'a> {
     }
 
     fn read(der: &'a [u8]) -> Result<Self, Error> {
-        let mut outer = Reader::new(der)?;
-        let mut list = outer.enter(tlv::SEQUENCE)?;
-        outer.finish()?;
-        let tbs = list.expect(tlv::SEQUENCE)?;
-        let signature_algorithm = AlgorithmIdentifier::read(&mut list)?;
-        let signature = list.expect(tlv::BIT_STRING)?.value;
-        let signature = signature.strip_prefix(&[0]).ok_or(InvalidMessage::Crl)?;
-        list.finish()?;
+        let Signed { to_be_signed: tbs, algorithm: signature_algorithm, signature } = Signed::read(der)?;
 
         let mut fields = tbs.reader()?;
         fields.optional(tlv::INTEGER)?;

@@ -2,13 +2,12 @@
 //! generation function MGF1, which RSASSA-PSS shares.
 
 use super::digest::{HashFunction, SHA256};
-use super::rsa::{integer, load, octets};
+use super::rsa::{encrypt, load};
 use crate::crypto::{
     ContentKey, Digest, DigestAlgorithm, DigestValue, KeyTransport, KeyWrapper, Rng, Unwrapped,
 };
 use crate::error::{Error, Limit};
 use crate::wire::public_key::SubjectPublicKeyInfo;
-use ::rsa::hazmat;
 use ::rsa::traits::PublicKeyParts;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -45,15 +44,10 @@ impl KeyWrapper for RsaOaepWrapper {
         rng: &mut Rng<'_>,
     ) -> Result<Vec<u8>, Error> {
         let public = load(recipient)?;
-        let length = public.size();
         let mut seed = Zeroizing::new(vec![0; self.hash.id().length()]);
         rng.try_fill_bytes(&mut seed)?;
-        let block = encode(self.hash, key.as_bytes(), &seed, length).ok_or(Limit::PublicKey)?;
-        let wrapped = integer(&block, &public)
-            .and_then(|value| hazmat::rsa_encrypt(&public, &value).ok())
-            .and_then(|value| octets(&value, length))
-            .ok_or(Limit::PublicKey)?;
-        Ok(wrapped.to_vec())
+        let block = encode(self.hash, key.as_bytes(), &seed, public.size()).ok_or(Limit::PublicKey)?;
+        encrypt(&public, &block)
     }
 }
 

@@ -89,13 +89,7 @@ impl KeyWrapper for RsaPkcs1v15Wrapper {
         rng: &mut Rng<'_>,
     ) -> Result<Vec<u8>, Error> {
         let public = load(recipient)?;
-        let length = public.size();
-        let block = encryption_block(key.as_bytes(), length, rng)?;
-        let wrapped = integer(&block, &public)
-            .and_then(|value| hazmat::rsa_encrypt(&public, &value).ok())
-            .and_then(|value| octets(&value, length))
-            .ok_or(Limit::PublicKey)?;
-        Ok(wrapped.to_vec())
+        encrypt(&public, &encryption_block(key.as_bytes(), public.size(), rng)?)
     }
 }
 
@@ -103,6 +97,15 @@ impl fmt::Debug for RsaPkcs1v15Wrapper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RsaPkcs1v15Wrapper")
     }
+}
+
+/// Raises a padded block, as long as the modulus, to the public exponent.
+pub(super) fn encrypt(public: &PublicKey, block: &[u8]) -> Result<Vec<u8>, Error> {
+    let wrapped = integer(block, public)
+        .and_then(|value| hazmat::rsa_encrypt(public, &value).ok())
+        .and_then(|value| octets(&value, public.size()))
+        .ok_or(Limit::PublicKey)?;
+    Ok(wrapped.to_vec())
 }
 
 /// Reads a public key; its bounds are checked before any arithmetic.
