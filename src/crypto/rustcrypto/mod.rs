@@ -128,6 +128,8 @@ pub static PROVIDER_WITH_LEGACY: Provider = Provider {
 
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod wycheproof_tests;
 
 #[cfg(test)]
 mod tests {
