@@ -10,6 +10,8 @@ mod admin;
 mod ca;
 #[path = "../examples/server/certificate.rs"]
 mod certificate;
+#[path = "../examples/server/challenge.rs"]
+mod challenge;
 #[path = "../examples/client/main.rs"]
 mod client;
 #[path = "../examples/server/crl.rs"]
@@ -75,7 +77,7 @@ impl Lab {
         let _ = fs::remove_dir_all(&root);
         let mut options = Options {
             folder: root.join("ca"),
-            challenge: ChallengePassword::new(PASSWORD).unwrap(),
+            challenge: Some(ChallengePassword::new(PASSWORD).unwrap()),
             hold: None,
             hold_polls: 1,
             renew_window: None,
@@ -340,7 +342,7 @@ fn a_key_that_cannot_open_replies_takes_a_second_one_and_a_tolerant_server() {
 }
 
 fn takes_part(options: &mut Options) {
-    options.challenge = ChallengePassword::new(STRONG).unwrap();
+    options.challenge = Some(ChallengePassword::new(STRONG).unwrap());
     options.password_recipients = true;
 }
 

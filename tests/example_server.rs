@@ -11,6 +11,8 @@ mod admin;
 mod ca;
 #[path = "../examples/server/certificate.rs"]
 mod certificate;
+#[path = "../examples/server/challenge.rs"]
+mod challenge;
 #[path = "../examples/server/crl.rs"]
 mod crl;
 #[path = "../examples/server/driver.rs"]
@@ -301,7 +303,7 @@ fn of_two_starts_at_once_the_second_is_told_of_the_first() {
 fn options(folder: PathBuf) -> Options {
     Options {
         folder,
-        challenge: ChallengePassword::new("secret123").unwrap(),
+        challenge: Some(ChallengePassword::new("secret123").unwrap()),
         hold: None,
         hold_polls: 3,
         renew_window: None,

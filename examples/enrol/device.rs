@@ -19,6 +19,10 @@ use ureq::Agent;
 /// Short, so that nobody has to wait; real devices ask after minutes or hours.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
+/// Who the device is: what its challenge is for.
+pub(crate) const SUBJECT: &str = "C=DE, O=Example, CN=device-1";
+pub(crate) const HOST: GeneralName<'_> = GeneralName::Dns("device-1.example.com");
+
 /// What the device knows before it talks to the CA.
 pub(crate) struct Device<'a> {
     pub(crate) key: &'a SoftwareKey,
@@ -29,11 +33,10 @@ pub(crate) struct Device<'a> {
 impl Device<'_> {
     /// From nothing to a certificate.
     pub(crate) fn enrol(&self, challenge: ChallengePassword, rng: &mut Rng<'_>) -> Result<Issued> {
-        let request =
-            NewEnrolment::builder("C=DE, O=Example, CN=device-1".parse()?, self.key.public_key_der())
-                .challenge(challenge)
-                .subject_alt_names(&[GeneralName::Dns("device-1.example.com")])
-                .build()?;
+        let request = NewEnrolment::builder(SUBJECT.parse()?, self.key.public_key_der())
+            .challenge(challenge)
+            .subject_alt_names(&[HOST])
+            .build()?;
         let config = ClientConfig::new(&PROVIDER).poll_interval(POLL_INTERVAL, POLL_INTERVAL);
         let agent = network::agent();
         let mut step = Client::new(config).enrol(self.url, request, rng)?;

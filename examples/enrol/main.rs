@@ -13,6 +13,9 @@
 mod ca;
 #[path = "../server/certificate.rs"]
 mod certificate;
+#[allow(dead_code)]
+#[path = "../server/challenge.rs"]
+mod challenge;
 #[path = "../server/crl.rs"]
 mod crl;
 mod device;
@@ -54,13 +57,15 @@ use folder::{CaKey, Layout, Ra};
 use scep::client::Issued;
 use scep::crypto::rustcrypto::{KeyType, PROVIDER, SoftwareKey, certificates_to_pem};
 use scep::crypto::{ChallengePassword, Random, Rng};
-use scep::wire::Certificate;
+use scep::pki_types::UnixTime;
+use scep::server::ChallengeTerms;
+use scep::wire::{Certificate, DistinguishedName};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -109,15 +114,17 @@ fn run(folder: Option<PathBuf>) -> Result<()> {
     let rng = &mut Random::system();
     say::line("A device gets a certificate from a CA with SCEP (RFC 8894).");
 
-    let password = password(rng)?;
     let runtime = Runtime::new()?;
-    let ca = TestCa::start(&runtime, folder.join("ca"), &password)?;
+    let (ca, challenge) = TestCa::start(&runtime, folder.join("ca"), rng)?;
     say::heading(
         "CA",
         "This process plays the CA too. It gives the device, by another way than the network:",
     );
     say::item("address", &ca.url);
-    say::item("password", "a challenge password, not shown here: it proves that the device may ask");
+    say::item(
+        "password",
+        "a one-time challenge, not shown here: for this device's name, once, for ten minutes",
+    );
     say::item("fingerprint", "the SHA-256 of its certificate: it proves that the CA is the right one");
     let text = log::hex(&ca.fingerprint);
     text.as_bytes()
@@ -132,7 +139,7 @@ fn run(folder: Option<PathBuf>) -> Result<()> {
     say::item("why", "the private key never leaves the device; the CA certifies the public key");
 
     let device = Device { key: &key, url: &ca.url, fingerprint: &ca.fingerprint };
-    let issued = device.enrol(ChallengePassword::new(password.as_str())?, rng)?;
+    let issued = device.enrol(challenge, rng)?;
     let certificate = &issued.certificate;
     files::create(&certificate_path, &certificates_to_pem(&[certificate]))?;
     files::create(&ca_path, &certificates_to_pem(&[issued.ca.issuer()]))?;
@@ -180,13 +187,6 @@ fn new_folder(parent: &Path) -> Result<PathBuf> {
     Err("no free folder".into())
 }
 
-/// 128 random bits.
-fn password(rng: &mut Rng<'_>) -> Result<String> {
-    let mut bytes = [0; 16];
-    rng.try_fill_bytes(&mut bytes)?;
-    Ok(log::hex(&bytes).replace(':', ""))
-}
-
 /// The CA of `examples/server`, on a port of its own.
 struct TestCa {
     url: String,
@@ -196,10 +196,11 @@ struct TestCa {
 }
 
 impl TestCa {
-    fn start(runtime: &Runtime, folder: PathBuf, password: &str) -> Result<Self> {
+    /// The CA, and what it gives to the device.
+    fn start(runtime: &Runtime, folder: PathBuf, rng: &mut Rng<'_>) -> Result<(Self, ChallengePassword)> {
         let endpoint = Endpoint::open(Options {
             folder,
-            challenge: ChallengePassword::new(password)?,
+            challenge: None,
             hold: Some(HELD.into()),
             hold_polls: 3,
             renew_window: None,
@@ -208,6 +209,10 @@ impl TestCa {
             danger_des: false,
             password_recipients: false,
         })?;
+        let subject: DistinguishedName = device::SUBJECT.parse()?;
+        let terms = ChallengeTerms::for_subject(subject.as_der())?.alt_names(&[device::HOST])?;
+        let (now, lifetime) = (UnixTime::now(), Duration::from_secs(600));
+        let challenge = challenge::mint(&endpoint.challenges, &endpoint.store, terms, now, lifetime, rng)?;
         let fingerprint = PROVIDER.sha256(&[endpoint.keys.ca.certificate()])?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let url = format!("http://{}/scep", listener.local_addr()?);
@@ -215,7 +220,7 @@ impl TestCa {
         let task = runtime.spawn(http::serve(listener, Arc::new(endpoint), |_| {}, async {
             let _ = stopped.await;
         }));
-        Ok(Self { url, fingerprint, stop, task })
+        Ok((Self { url, fingerprint, stop, task }, challenge))
     }
 
     fn stop(self, runtime: &Runtime) {

@@ -1,9 +1,11 @@
 //! What an operator does beside the running server: look at held requests, decide about them, revoke certificates.
 
 use crate::ca::Result;
+use crate::challenge::{self, Mint};
 use crate::store::SqliteStore;
 use crate::{crl, folder, log};
 use clap::{Args, Subcommand};
+use scep::crypto::Random;
 use scep::crypto::rustcrypto::PROVIDER;
 use scep::pki_types::UnixTime;
 use scep::wire::{self, Certificate, Limits, Oid, TransactionId};
@@ -12,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Makes a one-time challenge, and prints it: for one certificate, for a time, and for the names that are given.
+    Challenge(Mint),
     /// Lists the requests that are held.
     List(List),
     /// Grants a held request; the device learns it when it asks next.
@@ -30,6 +34,9 @@ pub(crate) struct List {
     /// Lists the certificates that were issued instead.
     #[arg(long)]
     certificates: bool,
+    /// Lists the one-time challenges instead.
+    #[arg(long, conflicts_with = "certificates")]
+    challenges: bool,
 }
 
 #[derive(Args)]
@@ -62,8 +69,14 @@ pub(crate) type Print<'a> = &'a mut dyn FnMut(&str);
 pub(crate) fn run(command: Command, print: Print<'_>) -> Result<()> {
     let now = UnixTime::now();
     match command {
-        Command::List(List { dir, certificates: false }) => list_held(&open(&dir)?, now, print),
-        Command::List(List { dir, certificates: true }) => list_certificates(&open(&dir)?, print),
+        Command::Challenge(mint) => {
+            let text = mint.make(&open(&mint.dir)?, now, &mut Random::system())?;
+            print(text.expose());
+            Ok(())
+        }
+        Command::List(List { dir, challenges: true, .. }) => list_challenges(&open(&dir)?, now, print),
+        Command::List(List { dir, certificates: true, .. }) => list_certificates(&open(&dir)?, print),
+        Command::List(List { dir, .. }) => list_held(&open(&dir)?, now, print),
         Command::Approve(Decision { dir, number }) => decide(&open(&dir)?, number, true, now, print),
         Command::Deny(Decision { dir, number }) => decide(&open(&dir)?, number, false, now, print),
         Command::Revoke(Revoke { dir, serial }) => revoke(&dir, &serial, now, print),
@@ -118,6 +131,13 @@ fn list_certificates(store: &SqliteStore, print: Print<'_>) -> Result<()> {
         let serial: String = certificate.serial().iter().map(|byte| format!("{byte:02X}")).collect();
         let [subject, issuer] = [certificate.subject(), certificate.issuer()].map(|name| name.to_string());
         print(&format!("{serial}  {state:<7}  subject={subject:?}  issuer={issuer:?}"));
+    }
+    Ok(())
+}
+
+fn list_challenges(store: &SqliteStore, now: UnixTime, print: Print<'_>) -> Result<()> {
+    for challenge in store.challenges()? {
+        print(&challenge::line(&challenge, now));
     }
     Ok(())
 }

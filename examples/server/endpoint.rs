@@ -1,6 +1,7 @@
 //! The CA's policy: who gets a certificate, who has to wait.
 
 use crate::ca::{Ca, Result, Wanted};
+use crate::challenge::{self, ENDPOINT};
 use crate::crl;
 use crate::files;
 use crate::folder::{self, Keys, Layout};
@@ -12,8 +13,8 @@ use scep::crypto::rustcrypto::{DES_CBC, PBKDF2_SHA256, PROVIDER, PROVIDER_WITH_L
 use scep::crypto::{ChallengePassword, Provider, Random, Rng};
 use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::{
-    Authorized, CertificateAccess, Decide, Enrol, Exchange, FindCertificate, FindCrl, Identity, IssuedChain,
-    NextCa, Refusal, Renew, Responder, ServerConfig, SharedSecret,
+    Authorized, CertificateAccess, ChallengeStore as _, Decide, Enrol, Exchange, FindCertificate, FindCrl,
+    Identity, IssuedChain, NextCa, OneTimeChallenges, Refusal, Renew, Responder, ServerConfig, SharedSecret,
 };
 use scep::wire::Certificate;
 use std::fmt::Display;
@@ -29,8 +30,8 @@ static WITH_PASSWORDS: Provider = Provider { password_kdfs: &[&PBKDF2_SHA256], .
 pub(crate) struct Options {
     /// Where keys, certificates and the database are.
     pub(crate) folder: PathBuf,
-    /// Who knows it gets any certificate.
-    pub(crate) challenge: ChallengePassword,
+    /// Who knows it gets any certificate. One-time challenges serve in any case.
+    pub(crate) challenge: Option<ChallengePassword>,
     /// Requests whose common name begins like this are held.
     pub(crate) hold: Option<String>,
     /// A held request is granted when it is asked about for this time, unless an operator was faster; 0 for never.
@@ -54,8 +55,9 @@ pub(crate) struct Endpoint {
     pub(crate) store: SqliteStore,
     pub(crate) legacy: bool,
     pub(crate) danger_des: bool,
+    pub(crate) challenges: OneTimeChallenges,
     folder: PathBuf,
-    challenge: SharedSecret,
+    shared: Option<SharedSecret>,
     hold: Option<String>,
     hold_polls: u32,
     renew_window: Option<Duration>,
@@ -95,7 +97,7 @@ impl Endpoint {
         let database = folder::database(&folder);
         let store =
             SqliteStore::open(&database).map_err(|error| format!("{}: {error}", database.display()))?;
-        let challenge = SharedSecret::new(challenge);
+        let challenges = challenge::open(&folder, &mut Random::system())?;
         let endpoint = Self {
             responder,
             keys,
@@ -103,7 +105,8 @@ impl Endpoint {
             legacy,
             danger_des,
             folder,
-            challenge,
+            challenges,
+            shared: challenge.map(SharedSecret::new),
             hold,
             hold_polls,
             renew_window,
@@ -130,7 +133,11 @@ impl Endpoint {
             Decide::Renew(question) => self.decide_renewal(question, rng),
             Decide::Certificate(question) => self.find_certificate(question, rng),
             Decide::Crl(question) => self.find_crl(question, rng),
-            Decide::Challenge(question) => self.challenge.answer(question, rng),
+            Decide::Issue(authorized) => self.decide_authorized(authorized, rng),
+            Decide::Challenge(question) => match &self.shared {
+                Some(shared) => shared.answer(question, rng),
+                None => question.unknown(rng),
+            },
         }
     }
 
@@ -203,13 +210,35 @@ impl Endpoint {
         }
     }
 
-    /// Without the right challenge nothing is held either, so a stranger cannot fill the store; and a name that is
-    /// not certified here is refused before anybody waits for it.
+    /// Without the right challenge nothing is held either, so a stranger cannot fill the store.
     fn decide_new(&self, question: Enrol, rng: &mut Rng<'_>) -> Exchange {
-        let authorized = match self.challenge.redeem(question) {
-            Ok(authorized) => authorized,
-            Err(question) => return question.refuse(Refusal::Challenge, rng),
+        let question = match &self.shared {
+            Some(shared) => match shared.redeem(question) {
+                Ok(authorized) => return self.decide_authorized(authorized, rng),
+                Err(question) => *question,
+            },
+            None => question,
         };
+        let stored = match self.challenges.wanted(&question) {
+            Ok(Some(id)) => self.store.load_challenge(&id),
+            Ok(None) => Ok(None),
+            Err(error) => Err(StoreError::Damaged(error)),
+        };
+        let stored = match stored {
+            Ok(stored) => stored,
+            Err(error) => {
+                report(error);
+                return question.unavailable();
+            }
+        };
+        match self.challenges.redeem(question, stored) {
+            Ok(exchange) => exchange,
+            Err(question) => question.refuse(Refusal::Challenge, rng),
+        }
+    }
+
+    /// A name that is not certified here is refused before anybody waits for it.
+    fn decide_authorized(&self, authorized: Authorized, rng: &mut Rng<'_>) -> Exchange {
         let wanted = match Wanted::new(authorized.requested(), None, self.keys.certificates()) {
             Ok(wanted) => wanted,
             Err(reason) => return authorized.refuse_because(reason, rng),
@@ -273,7 +302,7 @@ impl Endpoint {
 /// Who opens requests, who issues, and what is switched on.
 fn config(provider: &'static Provider, keys: &Keys) -> std::result::Result<ServerConfig, scep::Error> {
     let config = ServerConfig::new(provider, keys.identity.clone(), vec![keys.ca.certificate().clone()])
-        .endpoint("scep")
+        .endpoint(ENDPOINT)
         .renewal(true)
         .get_cert(CertificateAccess::Own)
         .get_crl(true);

@@ -7,6 +7,7 @@
 mod admin;
 mod ca;
 mod certificate;
+mod challenge;
 mod crl;
 mod driver;
 mod endpoint;
@@ -39,8 +40,8 @@ const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// A CA with a SCEP responder, for tests and labs.
 ///
-/// The challenge password is one secret for everybody: whoever knows it gets a certificate for any name, any number
-/// of times. Do not use it where that matters.
+/// Devices enrol with one-time challenges, which the command `challenge` makes. With --challenge there is also one secret
+/// for everybody: whoever knows it gets a certificate for any name, any number of times.
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Cli {
@@ -58,10 +59,10 @@ struct Args {
     /// Folder for keys, certificates and the database; made at the first start, used again later.
     #[arg(long)]
     dir: PathBuf,
-    /// The shared challenge password, for tests and labs only. Other users of this machine can see it in the process
+    /// A shared challenge password, for tests and labs only. Other users of this machine can see it in the process
     /// list.
     #[arg(long, value_name = "PASSWORD")]
-    challenge: String,
+    challenge: Option<String>,
     /// Hold requests whose common name begins like this (PENDING); `list`, `approve` and `deny` decide about them.
     #[arg(long, value_name = "CN_PREFIX")]
     hold: Option<String>,
@@ -128,8 +129,14 @@ fn run(args: Args) -> ca::Result<()> {
         password_recipients,
     } = args;
     // without clap, which would show the password in its message
-    let challenge =
-        ChallengePassword::new(challenge).map_err(|_| "--challenge: wants 1 to 8192 bytes, and no NUL")?;
+    let challenge = challenge.map(ChallengePassword::new).transpose();
+    let challenge = challenge.map_err(|_| "--challenge: wants 1 to 8192 bytes, and no NUL")?;
+    if password_recipients && challenge.is_none() {
+        return Err(
+            "--password-recipients: wants --challenge, for of a one-time challenge no text is kept".into()
+        );
+    }
+    let is_shared = challenge.is_some();
     let layout = Layout { ra, bits: key_bits, ca_key, next_ca };
     let renew_window = renew_window.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
     let folder = dir.clone();
@@ -152,7 +159,12 @@ fn run(args: Args) -> ca::Result<()> {
     runtime.block_on(async {
         let stop = stop_signal()?;
         tokio::spawn(tidy(Arc::clone(&endpoint)));
-        log::print("for tests and labs: whoever knows the challenge password gets any certificate");
+        match is_shared {
+            true => {
+                log::print("for tests and labs: whoever knows the challenge password gets any certificate")
+            }
+            false => log::print("devices enrol with what `challenge --dir` prints"),
+        }
         if danger_des {
             log::print("WARNING: --danger-des: a recorded request gives its challenge password away");
         }

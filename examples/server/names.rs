@@ -3,6 +3,7 @@
 //! The reasons go to the client, so they say what is wrong and repeat nothing of the request.
 
 use scep::wire::{self, ExtensionsBuilder, GeneralName, Limits, Name, Oid};
+use std::net::IpAddr;
 
 /// Why a name is refused.
 pub(crate) type Reason = &'static str;
@@ -134,4 +135,52 @@ fn check_uri(uri: &str) -> Result<(), Reason> {
         }
         _ => Err("subjectAltName: URI without a scheme, or with characters that belong in none"),
     }
+}
+
+/// A subject alternative name as an operator writes it.
+#[derive(Clone)]
+pub(crate) struct San {
+    kind: Kind,
+    value: Vec<u8>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Dns,
+    Email,
+    Uri,
+    Ip,
+}
+
+impl San {
+    pub(crate) fn general_name(&self) -> GeneralName<'_> {
+        // all but addresses were made of text
+        let text = std::str::from_utf8(&self.value).unwrap_or_default();
+        match self.kind {
+            Kind::Dns => GeneralName::Dns(text),
+            Kind::Email => GeneralName::Email(text),
+            Kind::Uri => GeneralName::Uri(text),
+            Kind::Ip => GeneralName::Ip(&self.value),
+        }
+    }
+}
+
+/// Reads KIND:NAME, for a name that is certified here.
+pub(crate) fn parse_san(text: &str) -> Result<San, String> {
+    const KINDS: &str = "give dns:NAME, email:ADDRESS, uri:URI or ip:ADDRESS";
+    let (kind, name) = text.split_once(':').ok_or(KINDS)?;
+    let (kind, value) = match kind {
+        "dns" => (Kind::Dns, name.as_bytes().to_vec()),
+        "email" => (Kind::Email, name.as_bytes().to_vec()),
+        "uri" => (Kind::Uri, name.as_bytes().to_vec()),
+        "ip" => match name.parse() {
+            Ok(IpAddr::V4(address)) => (Kind::Ip, address.octets().to_vec()),
+            Ok(IpAddr::V6(address)) => (Kind::Ip, address.octets().to_vec()),
+            Err(_) => return Err("not an IPv4 or IPv6 address".into()),
+        },
+        _ => return Err(KINDS.into()),
+    };
+    let san = San { kind, value };
+    check_general_name(&san.general_name())?;
+    Ok(san)
 }

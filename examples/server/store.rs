@@ -6,7 +6,10 @@
 use rusqlite::{Connection, OptionalExtension, Transaction as Sql, TransactionBehavior, params};
 use scep::crypto::rustcrypto::PROVIDER;
 use scep::pki_types::UnixTime;
-use scep::server::{Recorded, State, Store, Transaction, TransactionKey, Transition};
+use scep::server::{
+    ChallengeChange, ChallengeId, ChallengeStore, OneTimeChallenge, Recorded, State, Store, Transaction,
+    TransactionKey, Transition,
+};
 use scep::wire::Certificate;
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -18,8 +21,12 @@ use std::{fmt, io};
 const MAX_PENDING: u32 = 10_000;
 const MAX_PENDING_OF_SIGNER: u32 = 4;
 
-/// Of another version, a database is not touched.
-const VERSION: i32 = 3;
+/// Challenges that have not expired: for more there is no room (T49).
+const MAX_CHALLENGES: u32 = 10_000;
+
+/// Of another version, a database is not touched, but that the one before this had no challenges.
+const VERSION: i32 = 4;
+const OLDEST_VERSION: i32 = 3;
 
 /// Some columns are of this program alone: `number` is what an operator calls a request, `polls` says how often the
 /// owner of a held one asked again, `pending` whether it is one, `decision` what the operator said about it, `revoked`
@@ -61,7 +68,14 @@ const SCHEMA: &str = "
         this_update     INTEGER NOT NULL,
         crl             BLOB    NOT NULL,
         PRIMARY KEY (issuer, number)
-    );";
+    );
+    CREATE TABLE IF NOT EXISTS challenges (
+        id              BLOB    PRIMARY KEY,
+        revision        INTEGER NOT NULL,
+        expires         INTEGER NOT NULL,
+        record          BLOB    NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS challenges_expires ON challenges (expires);";
 
 const SELECT: &str =
     "SELECT record FROM transactions WHERE endpoint = ?1 AND transaction_id = ?2 AND signer = ?3";
@@ -82,6 +96,13 @@ const INSERT_CERTIFICATE: &str =
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const IS_REVOKED: &str = "SELECT count(*) > 0 AND count(*) = count(revoked) FROM certificates WHERE key = ?1";
 const PURGE: &str = "DELETE FROM transactions WHERE expires <= ?1";
+const PURGE_CHALLENGES: &str = "DELETE FROM challenges WHERE expires <= ?1";
+const SELECT_CHALLENGE: &str = "SELECT record FROM challenges WHERE id = ?1";
+const INSERT_CHALLENGE: &str = "INSERT INTO challenges (id, revision, expires, record)
+    SELECT ?1, ?2, ?3, ?4 WHERE (SELECT count(*) FROM challenges) < ?5 ON CONFLICT DO NOTHING";
+const UPDATE_CHALLENGE: &str = "UPDATE challenges SET revision = ?2, expires = ?3, record = ?4
+    WHERE id = ?1 AND revision = ?5";
+const LIST_CHALLENGES: &str = "SELECT record FROM challenges ORDER BY expires";
 
 /// A store in one SQLite file. Several processes may have it open.
 pub(crate) struct SqliteStore(Mutex<Connection>);
@@ -101,6 +122,8 @@ pub(crate) enum StoreError {
     Revoked,
     /// No room for one more pending transaction; known ones go on (T49).
     Full,
+    /// No room for one more challenge; known ones go on (T49).
+    FullOfChallenges,
 }
 
 impl fmt::Display for StoreError {
@@ -115,6 +138,9 @@ impl fmt::Display for StoreError {
             Self::Revoked => f.write_str("renewal: the certificate was revoked meanwhile"),
             Self::Full => {
                 f.write_str("transaction store: too many pending transactions, of all or of one key")
+            }
+            Self::FullOfChallenges => {
+                f.write_str("transaction store: too many challenges that have not expired")
             }
         }
     }
@@ -148,9 +174,19 @@ impl SqliteStore {
         Ok(Self(Mutex::new(connection)))
     }
 
-    /// Forgets transactions that have expired, never certificates. Says how many.
+    /// Forgets transactions that have expired, never certificates. Says how many. Challenges that have expired go too.
     pub(crate) fn purge(&self, now: UnixTime) -> Result<usize, StoreError> {
-        Ok(self.lock().execute(PURGE, [seconds(now)])?)
+        let connection = self.lock();
+        connection.execute(PURGE_CHALLENGES, [seconds(now)])?;
+        Ok(connection.execute(PURGE, [seconds(now)])?)
+    }
+
+    /// All challenges, those that end first in front.
+    pub(crate) fn challenges(&self) -> Result<Vec<OneTimeChallenge>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare(LIST_CHALLENGES)?;
+        let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+        rows.map(|record| OneTimeChallenge::from_bytes(&record?).map_err(StoreError::Damaged)).collect()
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -175,6 +211,12 @@ impl Store for SqliteStore {
         let mut connection = self.lock();
         // IMMEDIATE: nobody else writes between here and the commit
         let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // first, so that nothing else has to be taken back when somebody else has it
+        if let Some(change) = transition.challenge()
+            && !change_challenge(&sql, change)?
+        {
+            return Ok(Recorded::Conflict(select(&sql, key)?));
+        }
         let insert =
             || sql.execute(INSERT, params![endpoint, id, signer, revision, expires, pending, record]);
         let changed = match transition.from() {
@@ -192,7 +234,7 @@ impl Store for SqliteStore {
             )?,
         };
         if changed == 0 {
-            // dropping `sql` rolls back, and nothing was changed anyway
+            // dropping `sql` rolls back
             return Ok(Recorded::Conflict(select(&sql, key)?));
         }
         if pending {
@@ -226,11 +268,50 @@ impl Store for SqliteStore {
     }
 }
 
+impl ChallengeStore for SqliteStore {
+    fn load_challenge(&self, id: &ChallengeId) -> Result<Option<OneTimeChallenge>, StoreError> {
+        let record: Option<Vec<u8>> =
+            self.lock().query_row(SELECT_CHALLENGE, [id.as_bytes()], |row| row.get(0)).optional()?;
+        record.map(|record| OneTimeChallenge::from_bytes(&record).map_err(StoreError::Damaged)).transpose()
+    }
+
+    fn add_challenge(&self, challenge: &OneTimeChallenge) -> Result<(), StoreError> {
+        match insert_challenge(&self.lock(), challenge)? {
+            0 => Err(StoreError::FullOfChallenges),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn insert_challenge(connection: &Connection, challenge: &OneTimeChallenge) -> Result<usize, StoreError> {
+    let (revision, expires) = (number(challenge.revision()), seconds(challenge.expires()));
+    let row = params![challenge.id().as_bytes(), revision, expires, challenge.to_bytes(), MAX_CHALLENGES];
+    Ok(connection.execute(INSERT_CHALLENGE, row)?)
+}
+
+/// Whether the stored revision was the one that it had to be.
+fn change_challenge(sql: &Sql<'_>, change: &ChallengeChange) -> Result<bool, StoreError> {
+    let (id, to) = (change.id().as_bytes(), change.to());
+    let Some(from) = change.from() else {
+        let is_there = sql.query_row(SELECT_CHALLENGE, [id], |_| Ok(())).optional()?.is_some();
+        return match is_there {
+            false if insert_challenge(sql, to)? == 0 => Err(StoreError::FullOfChallenges),
+            _ => Ok(!is_there),
+        };
+    };
+    let row = params![id, number(to.revision()), seconds(to.expires()), to.to_bytes(), number(from)];
+    Ok(sql.execute(UPDATE_CHALLENGE, row)? == 1)
+}
+
 /// Refuses what another version, or another program, has filled.
 fn check_version(connection: &Connection) -> Result<(), StoreError> {
     let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if tables > 0 && version != VERSION { Err(StoreError::Version(version)) } else { Ok(()) }
+    if tables > 0 && !(OLDEST_VERSION..=VERSION).contains(&version) {
+        Err(StoreError::Version(version))
+    } else {
+        Ok(())
+    }
 }
 
 /// Makes the file if there is none. SQLite gives the files beside a database the mode of the database.

@@ -60,6 +60,11 @@ pub fn resume(data: &[u8]) {
             let expected = match (gone, stored.state()) {
                 (true, _) => matches!(rule(Some(&stored), Asked::Outcome, now), Ruling::Refuse(_)),
                 (_, State::Pending) => rule(Some(&stored), Asked::Outcome, now) == Ruling::DecideHeld,
+                (_, State::Issuing { until, .. }) => {
+                    let over = now >= *until;
+                    let ruling = rule(Some(&stored), Asked::Outcome, now);
+                    ruling == if over { Ruling::DecideHeld } else { Ruling::Hold }
+                }
                 (_, State::Issued(_)) => rule(Some(&stored), Asked::Outcome, now) == Ruling::Deliver,
                 (_, State::Rejected) => matches!(rule(Some(&stored), Asked::Outcome, now), Ruling::Refuse(_)),
             };

@@ -10,9 +10,9 @@ use scep::crypto::{ChallengePassword, ContentEncryption, Digest, KeyError, Rng};
 use scep::message::{Correlation, Unverified};
 use scep::pki_types::CertificateDer;
 use scep::server::{
-    Authorized, CertificateAccess, Decide, Enrol, Event, Exchange, Identity, IssuedChain, MemoryStore,
-    NextCa, Outcome, Recorded, Refusal, Responder, ServerConfig, SharedSecret, State, Status, Store,
-    Transaction, TransactionKey,
+    Authorized, CertificateAccess, ChallengeKey, ChallengeStore, ChallengeTerms, Decide, Enrol, Event,
+    Exchange, Identity, IssuedChain, MemoryStore, NextCa, OneTimeChallenges, Outcome, Recorded, Refusal,
+    Responder, ServerConfig, SharedSecret, State, Status, Store, Transaction, TransactionKey, Transition,
 };
 use scep::transport::{HttpRequest, PKI_MESSAGE, ScepUrl, parse_request, post};
 use scep::wire::{
@@ -22,6 +22,7 @@ use scep::wire::{
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 /// A further identity, for requests encrypted to a key that is going or coming.
 static OTHER: LazyLock<CertificateDer<'static>> =
@@ -61,6 +62,9 @@ struct Office {
     rows: HashMap<TransactionKey, Transaction>,
     /// The request behind each row.
     asked: HashMap<TransactionKey, Asked>,
+    challenges: OneTimeChallenges,
+    /// How often the one challenge was spent.
+    spent: usize,
     issued: Vec<CertificateDer<'static>>,
     now: u64,
     serial: u64,
@@ -89,10 +93,18 @@ struct Running {
 
 impl Office {
     fn new() -> Self {
+        let store = MemoryStore::default();
+        let challenges = OneTimeChallenges::new(&INSECURE, "", ChallengeKey::from_bytes([9; 32]));
+        let text = ChallengePassword::new(CHALLENGE).unwrap();
+        let lifetime = Duration::from_secs(2 * 24 * 3600);
+        let made = challenges.adopt(&text, ChallengeTerms::any_subject(), at(NOW), lifetime).unwrap();
+        store.add_challenge(&made).unwrap();
         Self {
-            store: MemoryStore::default(),
+            store,
             rows: HashMap::new(),
             asked: HashMap::new(),
+            challenges,
+            spent: 0,
             issued: Vec::new(),
             now: NOW,
             serial: 1000,
@@ -148,7 +160,7 @@ impl Office {
                     let transition = step.transition().clone();
                     match self.store.record(&transition).unwrap() {
                         Recorded::Stored => {
-                            self.judge_change(running, transition.key(), transition.to());
+                            self.judge_change(running, &transition);
                             step.stored(&mut self.rng)
                         }
                         Recorded::Conflict(stored) => step.conflict(stored, &mut self.rng),
@@ -187,12 +199,18 @@ impl Office {
     }
 
     /// Never twice for one request, and never again once it was refused.
-    fn judge_change(&mut self, running: &mut Running, key: &TransactionKey, to: &Transaction) {
+    fn judge_change(&mut self, running: &mut Running, transition: &Transition) {
+        let (key, to) = (transition.key(), transition.to());
+        if transition.challenge().is_some_and(|change| change.to().is_spent()) {
+            self.spent += 1;
+            // T9
+            assert_eq!(self.spent, 1, "a one-time challenge was spent twice");
+        }
         let before = self.rows.get(key).filter(|before| at(running.now) < before.expires());
         let asks = running.asks.clone().or_else(|| self.asked.get(key).cloned());
         assert!(running.decided > 0, "a change that nobody decided");
         match (before.map(Transaction::state), to.state()) {
-            (None | Some(State::Pending), _) => {}
+            (None | Some(State::Pending | State::Issuing { .. }), _) => {}
             (Some(State::Issued(_) | State::Rejected), _) => {
                 assert_ne!(self.asked.get(key), asks.as_ref(), "decided twice about one request");
             }
@@ -293,6 +311,12 @@ impl Office {
                 2 => question.found(vec![0x30, 0], &mut self.rng),
                 _ => question.absent(&mut self.rng),
             },
+            Decide::Issue(authorized) => match choice % 8 {
+                4 => authorized.hold(&mut self.rng),
+                5 => authorized.refuse(Refusal::Policy, &mut self.rng),
+                6 => authorized.unavailable(),
+                _ => self.grant(running, authorized, choice & 8 != 0),
+            },
             Decide::Challenge(question) => {
                 running.needs_password |= !question.is_request();
                 match choice % 4 {
@@ -310,6 +334,14 @@ impl Office {
         }
         let secret = SharedSecret::new(ChallengePassword::new(CHALLENGE).unwrap());
         match choice % 8 {
+            0 | 1 if choice & 0x10 != 0 => {
+                let wanted = self.challenges.wanted(&question).unwrap();
+                let stored = wanted.and_then(|id| self.store.load_challenge(&id).unwrap());
+                match self.challenges.redeem(question, stored) {
+                    Ok(exchange) => exchange,
+                    Err(question) => question.refuse(Refusal::Challenge, &mut self.rng),
+                }
+            }
             0 | 1 => {
                 let right = question.challenge().is_some_and(|challenge| challenge.expose() == CHALLENGE);
                 match secret.redeem(question) {
@@ -346,7 +378,13 @@ impl Office {
         match outcome.summary.status {
             Status::Failure(_) => {
                 let held = running.was_held && running.recorded == [State::Rejected];
-                assert!(held || running.recorded.is_empty(), "a refusal changed the store: {outcome:?}");
+                // a challenge that was reserved for nothing is free again, or will be
+                let passing = |state: &State| matches!(state, State::Issuing { .. });
+                let mut lasting = running.recorded.iter().skip_while(|state| passing(state));
+                let released = running.recorded.first().is_some_and(passing)
+                    && lasting.all(|state| *state == State::Rejected);
+                let unchanged = held || released || running.recorded.is_empty();
+                assert!(unchanged, "a refusal changed the store: {outcome:?}");
                 assert!(outcome.cause.is_some());
             }
             Status::HttpError => {

@@ -4,6 +4,8 @@
 //! application does not list is dropped by the linker; private keys stay with their owner behind [`Signer`] and
 //! [`Decryptor`], or behind the jobs themselves ([`SignJob`], [`DecryptJob`]) where a call has to wait.
 
+#[cfg(feature = "server")]
+mod hmac;
 mod keys;
 pub(crate) mod password;
 pub(crate) mod random;
@@ -11,6 +13,8 @@ pub(crate) mod random;
 pub mod rustcrypto;
 mod secret;
 
+#[cfg(feature = "server")]
+pub(crate) use hmac::hmac_sha256;
 pub use keys::{DecryptJob, Decryptor, NoKey, Purpose, Recipient, SignJob, Signature, Signer};
 pub use rand_core;
 pub use random::{Random, Rng};

@@ -1,17 +1,20 @@
 //! What all questions about a certificate to be issued have in common: the transaction, and every way to end it.
 
 use super::classify;
-use super::exchange::{Exchange, Record};
+use super::exchange::{Exchange, Next, Record};
 use super::inquiry::Submitted;
+use super::one_time::{ChallengeChange, OneTimeChallenge};
 use super::question::{Decide, Enrol, Refusal};
 use super::renew::Renew;
 use super::session::Session;
+use super::terms::ChallengeTerms;
 use super::transaction::{Kind, RequestedCertificate, State, Transaction, TransactionKey, Transition};
 use crate::crypto::{ChallengePassword, Rng};
 use crate::error::{Error, InvalidMessage, PeerMisbehaved, Unavailable, Unsupported};
 use crate::wire::certificate::Certificate;
 use alloc::boxed::Box;
 use core::fmt;
+use core::time::Duration;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 /// A request that waits for a decision, new or held.
@@ -22,6 +25,8 @@ pub(super) struct Case {
     from: Option<u64>,
     pub(super) open: Transaction,
     submitted: Option<Submitted>,
+    /// The one-time challenge that this transaction has reserved.
+    reserved: Option<OneTimeChallenge>,
 }
 
 impl Case {
@@ -32,7 +37,7 @@ impl Case {
         open: Transaction,
         submitted: Option<Submitted>,
     ) -> Box<Self> {
-        Box::new(Self { session, key, from, open, submitted })
+        Box::new(Self { session, key, from, open, submitted, reserved: None })
     }
 
     /// Asks the owner what is to be asked about this kind of request.
@@ -76,7 +81,16 @@ impl Case {
     }
 
     pub(super) fn is_held(&self) -> bool {
+        self.is_stored() && *self.open.state() == State::Pending
+    }
+
+    fn is_stored(&self) -> bool {
         self.from == Some(self.open.revision())
+    }
+
+    /// What the one-time challenge allows that authorised the request.
+    pub(super) fn terms(&self) -> Option<&ChallengeTerms> {
+        self.reserved.as_ref().map(OneTimeChallenge::terms)
     }
 
     pub(super) fn challenge(&self) -> Option<&ChallengePassword> {
@@ -95,10 +109,16 @@ impl Case {
     }
 
     pub(super) fn refuse(self: Box<Self>, refusal: Refusal, rng: &mut Rng<'_>) -> Exchange {
-        if self.is_held() {
-            return self.record_as(Some(State::Rejected), Some(refusal.into()));
+        let cause = refusal.into();
+        if self.reserved.is_some() {
+            // gone at once, so that the same request may come again when the reason is mended
+            let to = self.open.advanced(State::Rejected, self.session.now, Duration::ZERO);
+            return self.release(to, Next::Refuse(cause));
         }
-        self.session.refuse_request(refusal.into(), rng)
+        if self.is_held() {
+            return self.record_as(Some(State::Rejected), Some(cause));
+        }
+        self.session.refuse_request(cause, rng)
     }
 
     pub(super) fn refuse_because(mut self: Box<Self>, text: &str, rng: &mut Rng<'_>) -> Exchange {
@@ -107,19 +127,77 @@ impl Case {
     }
 
     pub(super) fn unavailable(self: Box<Self>) -> Exchange {
-        self.session.unavailable(Unavailable::Decision.into())
+        match &self.reserved {
+            Some(challenge) => {
+                let state = State::Issuing { challenge: *challenge.id(), until: self.session.now };
+                let to = self.open.advanced(state, self.session.now, self.session.config.pending_retention);
+                self.release(to, Next::Unavailable)
+            }
+            None => self.session.unavailable(Unavailable::Decision.into()),
+        }
     }
 
-    /// Records the transaction in `state`, or as it is when it is new and stays pending.
-    pub(super) fn record_as(self: Box<Self>, state: Option<State>, cause: Option<Error>) -> Exchange {
-        let held = self.is_held();
-        let Self { session, key, from, open, .. } = *self;
-        let to = match state {
-            Some(state) if held => open.advanced(state, session.now, session.config.finished_retention),
-            Some(state) => open.starting_as(state, session.now, session.config.finished_retention),
-            None => open,
+    /// Records that the transaction, which is new or was left behind, has the challenge until `lease` is over.
+    pub(super) fn reserve(
+        self: Box<Self>,
+        from: Option<u64>,
+        challenge: &OneTimeChallenge,
+        lease: Duration,
+    ) -> Exchange {
+        let (now, retention) = (self.session.now, self.session.config.pending_retention);
+        let until =
+            UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs().saturating_add(lease.as_secs())));
+        let owner = match self.session.config.provider.sha256(&[self.open.owner()]) {
+            Ok(owner) => owner,
+            Err(error) => return self.session.unavailable(error),
         };
-        Exchange::Record(Record::new(session, Transition { key, from, to }, cause))
+        let state = State::Issuing { challenge: *challenge.id(), until };
+        let change = ChallengeChange { from, to: challenge.reserved(owner, until) };
+        let stored = self.is_stored();
+        let Self { session, key, from, open, submitted, .. } = *self;
+        let to = if stored {
+            open.advanced(state, now, retention)
+        } else {
+            open.starting_as(state, now, retention)
+        };
+        let transition = Transition { key, from, to, challenge: Some(change) };
+        Exchange::Record(Record::new(session, transition, Next::Issue(submitted)))
+    }
+
+    /// After [`Self::reserve`] was recorded.
+    pub(super) fn issuing(
+        session: Box<Session>,
+        recorded: Transition,
+        submitted: Option<Submitted>,
+    ) -> Box<Self> {
+        let Transition { key, to: open, challenge, .. } = recorded;
+        let reserved = challenge.map(|change| change.to);
+        Box::new(Self { session, key, from: Some(open.revision()), open, submitted, reserved })
+    }
+
+    /// Records the end of the reservation, with nothing issued.
+    fn release(self: Box<Self>, to: Transaction, next: Next) -> Exchange {
+        let Self { session, key, from, reserved, .. } = *self;
+        let challenge =
+            reserved.map(|own| ChallengeChange { from: Some(own.revision()), to: own.released() });
+        Exchange::Record(Record::new(session, Transition { key, from, to, challenge }, next))
+    }
+
+    /// Records the transaction in `state`, or as pending, and spends the challenge that it has reserved.
+    pub(super) fn record_as(self: Box<Self>, state: Option<State>, cause: Option<Error>) -> Exchange {
+        let stored = self.is_stored();
+        let Self { session, key, from, open, reserved, .. } = *self;
+        let config = &session.config;
+        let retention = if state.is_some() { config.finished_retention } else { config.pending_retention };
+        let state = state.unwrap_or(State::Pending);
+        let to = if stored {
+            open.advanced(state, session.now, retention)
+        } else {
+            open.starting_as(state, session.now, retention)
+        };
+        let challenge = reserved.map(|own| ChallengeChange { from: Some(own.revision()), to: own.spent() });
+        let next = cause.map_or(Next::Answer, Next::Refuse);
+        Exchange::Record(Record::new(session, Transition { key, from, to, challenge }, next))
     }
 }
 

@@ -12,11 +12,9 @@ use crate::wire::oid::Oid;
 use alloc::vec::Vec;
 use rustls_pki_types::UnixTime;
 
-/// id-kp-OCSPSigning (1.3.6.1.5.5.7.3.9), RFC 6960 section 4.2.2.2.
-const OCSP_SIGNING: Oid<'static> = Oid::new(&[0x2B, 6, 1, 5, 5, 7, 3, 9]);
-
 /// Purposes of the CA's own helpers: their certificates are no device's.
-const ROLES: [Oid<'static>; 4] = [Oid::CMC_CA, Oid::CMC_RA, Oid::ENROLLMENT_AGENT, OCSP_SIGNING];
+pub(super) const ROLES: [Oid<'static>; 4] =
+    [Oid::CMC_CA, Oid::CMC_RA, Oid::ENROLLMENT_AGENT, Oid::OCSP_SIGNING];
 
 /// Checks that `signer` is a certificate that one of the issuers signed for a device, and is valid now. An error makes
 /// the signer a stranger: [`BadSignature::Path`] for another issuer, [`BadSignature::Validity`] for the dates,

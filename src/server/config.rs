@@ -1,5 +1,6 @@
 //! What an endpoint is: its keys' certificates, its algorithms, its limits.
 
+use super::issuance::IssuancePolicy;
 use super::next_ca::NextCa;
 use crate::crypto::Provider;
 use crate::error::{ApiMisuse, Error, Unsupported};
@@ -91,6 +92,7 @@ pub struct ServerConfig {
     pub(super) get_cert: CertificateAccess,
     pub(super) get_crl: bool,
     pub(super) next_ca: Option<NextCa>,
+    pub(super) issuance: IssuancePolicy,
     pub(super) pending_retention: Duration,
     pub(super) finished_retention: Duration,
     pub(super) retry_after: u32,
@@ -121,6 +123,7 @@ impl ServerConfig {
             get_cert: CertificateAccess::Off,
             get_crl: false,
             next_ca: None,
+            issuance: IssuancePolicy::default(),
             pending_retention: Duration::from_secs(7 * 24 * 3600),
             finished_retention: Duration::from_secs(24 * 3600),
             retry_after: 30,
@@ -253,6 +256,13 @@ impl ServerConfig {
     #[must_use]
     pub fn password_recipients(mut self, on: bool) -> Self {
         self.password_recipients = on;
+        self
+    }
+
+    /// Which wishes of requests pass, and what issued certificates may say.
+    #[must_use]
+    pub fn issuance(mut self, policy: IssuancePolicy) -> Self {
+        self.issuance = policy;
         self
     }
 

@@ -1,6 +1,8 @@
 //! A proof that a store does what the server needs.
 
-use super::store::{Recorded, Store};
+use super::one_time::{ChallengeChange, ChallengeId, OneTimeChallenge};
+use super::store::{ChallengeStore, Recorded, Store};
+use super::terms::ChallengeTerms;
 use super::transaction::{Kind, RequestedCertificate, State, Transaction, TransactionKey, Transition};
 use crate::error::Error;
 use crate::wire::attributes::TransactionId;
@@ -40,7 +42,7 @@ pub fn samples() -> Result<[Transition; 2], Error> {
     Ok([([1; 32], Kind::Enrolment), ([2; 32], Kind::Renewal { sha1: false })].map(|(signer, kind)| {
         let key = TransactionKey::new(String::from("conformance"), id.clone(), signer);
         let to = Transaction::new(&key, kind, [9; 32], requested.clone(), now, retention);
-        Transition { key, from: None, to }
+        Transition { key, from: None, to, challenge: None }
     }))
 }
 
@@ -77,6 +79,7 @@ pub fn conformance<S: Store>(store: &S) -> Result<(), Violation> {
         key: first.key().clone(),
         from: Some(first.to().revision()),
         to: first.to().advanced(State::Issued(chain), now, Duration::from_secs(7200)),
+        challenge: None,
     };
     require(record(&issued)? == Recorded::Stored, "a change at the right revision is not stored")?;
     require(load(first.key())?.as_ref() == Some(issued.to()), "a change does not come back")?;
@@ -84,4 +87,56 @@ pub fn conformance<S: Store>(store: &S) -> Result<(), Violation> {
     require(record(&issued)? == Recorded::Conflict(current.clone()), "an old revision is not a conflict")?;
     require(load(first.key())? == current, "a conflict changed the store")?;
     require(load(second.key())?.as_ref() == Some(second.to()), "a change reached another transaction")
+}
+
+/// Two one-time challenges: for tests of a store's own.
+pub fn challenge_samples() -> Result<[OneTimeChallenge; 2], Error> {
+    let terms = ChallengeTerms::for_subject(NAME)?;
+    Ok([[1; 32], [2; 32]].map(|id| OneTimeChallenge::new(ChallengeId::new(id), terms.clone(), 1_700_003_600)))
+}
+
+/// Proves on an empty store that it does what [`ChallengeStore`] asks: what is added comes back, and a challenge and a
+/// transaction are changed together or not at all, in every direction.
+pub fn challenge_conformance<S: ChallengeStore>(store: &S) -> Result<(), Violation> {
+    let require = |holds: bool, what| if holds { Ok(()) } else { Err(Violation(what)) };
+    let load = |key: &TransactionKey| store.load(key).map_err(|_| Violation("load failed"));
+    let record = |transition: &Transition| store.record(transition).map_err(|_| Violation("record failed"));
+    let find = |id: &ChallengeId| store.load_challenge(id).map_err(|_| Violation("load_challenge failed"));
+    let made = |_| Violation("the samples cannot be made");
+    let ([first, second], [minted, sealed]) = (samples().map_err(made)?, challenge_samples().map_err(made)?);
+
+    require(find(minted.id())?.is_none(), "an unknown challenge is not None")?;
+    store.add_challenge(&minted).map_err(|_| Violation("add_challenge failed"))?;
+    require(find(minted.id())?.as_ref() == Some(&minted), "what was added does not come back")?;
+    require(find(sealed.id())?.is_none(), "two challenges are one")?;
+
+    let until = UnixTime::since_unix_epoch(Duration::from_secs(1_700_000_060));
+    let reserve = |transition: &Transition, own: &OneTimeChallenge, from| Transition {
+        challenge: Some(ChallengeChange { from, to: own.reserved(*transition.key().signer(), until) }),
+        ..transition.clone()
+    };
+    let stale = reserve(&first, &minted, None);
+    require(record(&stale)? == Recorded::Conflict(None), "a challenge that is there counts as absent")?;
+    require(load(first.key())?.is_none(), "the transaction was changed without the challenge")?;
+
+    let reserved = reserve(&first, &minted, Some(minted.revision()));
+    require(record(&reserved)? == Recorded::Stored, "a challenge is not reserved")?;
+    let own = reserved.challenge().map(ChallengeChange::to);
+    require(find(minted.id())?.as_ref() == own, "the challenge was not changed with the transaction")?;
+    require(
+        load(first.key())?.as_ref() == Some(first.to()),
+        "the transaction was not changed with the challenge",
+    )?;
+
+    let twice = reserve(&second, &minted, Some(minted.revision()));
+    require(record(&twice)? == Recorded::Conflict(None), "a challenge is reserved twice")?;
+    require(load(second.key())?.is_none(), "a transaction was stored without its challenge")?;
+    let again = reserve(&first, &sealed, None);
+    let current = load(first.key())?;
+    require(record(&again)? == Recorded::Conflict(current), "the transaction's revision is not looked at")?;
+    require(find(sealed.id())?.is_none(), "a challenge was changed without its transaction")?;
+
+    let unseen = reserve(&second, &sealed, None);
+    require(record(&unseen)? == Recorded::Stored, "a challenge that is new is not stored when it is used")?;
+    require(find(minted.id())?.as_ref() == own, "a change reached another challenge")
 }

@@ -1,8 +1,9 @@
 //! The steps between a request and its reply.
 
 use super::case::Case;
-use super::inquiry::Inquiry;
-use super::outcome::{Outcome, Status, Summary};
+use super::grant::{Authorized, Evidence};
+use super::inquiry::{Inquiry, Submitted};
+use super::outcome::{Event, Outcome, Status, Summary};
 use super::question::Decide;
 use super::request;
 use super::session::Session;
@@ -127,7 +128,7 @@ fn settle(session: Session, stored: Option<&Transaction>, asked: Asked, rng: &mu
     let state = stored.map(Transaction::state);
     match (transaction::rule(stored, asked, session.now), state) {
         (Ruling::Deliver, Some(State::Issued(chain))) => session.deliver(chain, rng),
-        (Ruling::DecideHeld, _) => session.hold(rng),
+        (Ruling::DecideHeld | Ruling::Hold, _) => session.hold(rng),
         (Ruling::Refuse(reason), _) => session.refuse(reason.into(), rng),
         _ => session.refuse(PeerMisbehaved::UnknownTransaction.into(), rng),
     }
@@ -137,13 +138,25 @@ fn settle(session: Session, stored: Option<&Transaction>, asked: Asked, rng: &mu
 #[must_use]
 pub struct Record {
     session: Box<Session>,
-    transition: Transition,
-    cause: Option<Error>,
+    transition: Box<Transition>,
+    next: Next,
+}
+
+/// What comes after a record.
+pub(super) enum Next {
+    /// The answer that the new state says.
+    Answer,
+    /// A refusal, for this reason.
+    Refuse(Error),
+    /// The question for the certificate.
+    Issue(Option<Submitted>),
+    /// 503: what was reserved is free again.
+    Unavailable,
 }
 
 impl Record {
-    pub(super) fn new(session: Box<Session>, transition: Transition, cause: Option<Error>) -> Self {
-        Self { session, transition, cause }
+    pub(super) fn new(session: Box<Session>, transition: Transition, next: Next) -> Self {
+        Self { session, transition: Box::new(transition), next }
     }
 
     /// What to record, if the store still holds [`Transition::from`].
@@ -151,27 +164,42 @@ impl Record {
         &self.transition
     }
 
-    /// It is recorded, durably: send the result.
+    /// It is recorded, durably: go on with the result.
     pub fn stored(self, rng: &mut Rng<'_>) -> Exchange {
-        let Self { session, transition, cause } = self;
-        match transition.to.state() {
-            State::Pending => session.hold(rng),
-            State::Issued(chain) => session.deliver(chain, rng),
-            State::Rejected => session.refuse_request(cause.unwrap_or(PeerMisbehaved::Policy.into()), rng),
+        let Self { session, transition, next } = self;
+        match (next, transition.to.state()) {
+            (Next::Unavailable, _) => session.unavailable(Unavailable::Decision.into()),
+            (Next::Issue(submitted), _) => {
+                let case = Case::issuing(session, *transition, submitted);
+                Exchange::Decide(Decide::Issue(Authorized::new(case, Evidence::OneTimeChallenge)))
+            }
+            (Next::Refuse(cause), _) => session.refuse_request(cause, rng),
+            (Next::Answer, State::Issued(chain)) => session.deliver(chain, rng),
+            (Next::Answer, State::Rejected) => session.refuse_request(PeerMisbehaved::Policy.into(), rng),
+            (Next::Answer, State::Pending | State::Issuing { .. }) => session.hold(rng),
         }
     }
 
     /// The store held something else: answer by that. What this exchange would have recorded is dropped, so a
     /// certificate just issued must not be used.
     pub fn conflict(self, stored: Option<Transaction>, rng: &mut Rng<'_>) -> Exchange {
-        let asked = self.transition.to.asked();
-        if stored.as_ref().is_some_and(|stored| !stored.belongs_to(&self.transition.key)) {
-            return self.session.unavailable(Unavailable::Store.into());
+        let Self { mut session, transition, next } = self;
+        let asked = transition.to.asked();
+        if stored.as_ref().is_some_and(|stored| !stored.belongs_to(&transition.key)) {
+            return session.unavailable(Unavailable::Store.into());
         }
-        match transaction::rule(stored.as_ref(), asked, self.session.now) {
+        if matches!(next, Next::Unavailable) {
+            return session.unavailable(Unavailable::Decision.into());
+        }
+        // the transaction is as it was, so it is the challenge that somebody else has taken
+        if transition.challenge.is_some() && stored.as_ref().map(Transaction::revision) == transition.from {
+            session.events.push(Event::ChallengeReuse);
+            return session.refuse_request(PeerMisbehaved::Challenge.into(), rng);
+        }
+        match transaction::rule(stored.as_ref(), asked, session.now) {
             // forgotten or finished meanwhile: let the client ask again
-            Ruling::Decide => self.session.unavailable(Unavailable::Changed.into()),
-            _ => settle(*self.session, stored.as_ref(), asked, rng),
+            Ruling::Decide => session.unavailable(Unavailable::Changed.into()),
+            _ => settle(*session, stored.as_ref(), asked, rng),
         }
     }
 

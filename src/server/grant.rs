@@ -17,8 +17,10 @@ use rustls_pki_types::CertificateDer;
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// Its challenge password was redeemed: [`SharedSecret::redeem`](super::SharedSecret::redeem).
-    Challenge,
+    /// Its challenge password is the secret of a lab: [`SharedSecret::redeem`](super::SharedSecret::redeem).
+    SharedSecret,
+    /// Its one-time challenge was redeemed: [`OneTimeChallenges::redeem`](super::OneTimeChallenges::redeem).
+    OneTimeChallenge,
     /// The owner's own validator accepted it: [`Enrol::validated`](super::Enrol::validated).
     Validator,
     /// A person, or a system that stands for one, approved it: [`Enrol::approve`](super::Enrol::approve).
@@ -51,6 +53,16 @@ impl Authorized {
         &self.case.key
     }
 
+    /// The extensions that were asked for and may be issued, DER `Extensions` (RFC 5280 section 4.1): what passes the
+    /// [`IssuancePolicy`](super::IssuancePolicy). Empty when none does. [`PeerMisbehaved::Policy`] when an alternative
+    /// name is of a kind that does not pass: a certificate without it would not be what was asked for.
+    ///
+    /// [`PeerMisbehaved::Policy`]: crate::error::PeerMisbehaved::Policy
+    pub fn wishes(&self) -> Result<Vec<u8>, Error> {
+        let config = &self.case.session.config;
+        config.issuance.wishes(self.requested(), &config.limits)
+    }
+
     /// The encryption certificate of the identity that the message was for. While a CA's key changes it tells which
     /// one is to issue (RFC 8894 section 5.1, figure 9).
     pub fn recipient(&self) -> &CertificateDer<'static> {
@@ -62,12 +74,12 @@ impl Authorized {
         self.evidence
     }
 
-    /// Not yet, although the challenge was right: PENDING, as [`Enrol::hold`](super::Enrol::hold) does.
+    /// Not yet, although the challenge was right, and is spent now: PENDING, as [`Enrol::hold`](super::Enrol::hold) does.
     pub fn hold(self, rng: &mut Rng<'_>) -> Exchange {
         self.case.hold(rng)
     }
 
-    /// The issuer refuses after all.
+    /// The issuer refuses after all. A one-time challenge is free again.
     pub fn refuse(self, refusal: Refusal, rng: &mut Rng<'_>) -> Exchange {
         self.case.refuse(refusal, rng)
     }
@@ -78,7 +90,7 @@ impl Authorized {
         self.case.refuse_because(text, rng)
     }
 
-    /// The issuer cannot be reached: 503, and nothing changes.
+    /// The issuer cannot be reached: 503. Nothing changes, but that a one-time challenge is free again.
     pub fn unavailable(self) -> Exchange {
         self.case.unavailable()
     }
@@ -110,15 +122,16 @@ impl fmt::Display for Mismatch {
 impl core::error::Error for Mismatch {}
 
 impl IssuedChain {
-    /// Checks `leaf` against what was authorised: it must be a certificate for the requested key and no CA
-    /// certificate, else [`ApiMisuse::Chain`]. `rest` goes out behind it, in this order; some clients want the CA
-    /// certificate there, others none.
+    /// Checks `leaf` against what was authorised: it must be a certificate for the requested key and no CA certificate,
+    /// keep to the [`IssuancePolicy`](super::IssuancePolicy) and to the [terms](super::ChallengeTerms) of the challenge,
+    /// else [`ApiMisuse::Chain`]. `rest` goes out behind it, in this order; some clients want the CA certificate there,
+    /// others none.
     pub fn new(
         leaf: CertificateDer<'static>,
         rest: Vec<CertificateDer<'static>>,
         authorized: Authorized,
     ) -> Result<Self, Box<Mismatch>> {
-        match check(&leaf, &rest, authorized.requested()) {
+        match check(&leaf, &rest, &authorized.case) {
             Ok(()) => {
                 let chain = core::iter::once(leaf).chain(rest).collect();
                 Ok(Self { case: authorized.case, chain })
@@ -133,14 +146,19 @@ impl IssuedChain {
     }
 }
 
-fn check(
-    leaf: &CertificateDer<'_>,
-    rest: &[CertificateDer<'_>],
-    requested: &RequestedCertificate,
-) -> Result<(), Error> {
+fn check(leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>], case: &Case) -> Result<(), Error> {
     check_chain_length(rest.len().saturating_add(1))?;
-    let certificate = Certificate::parse(leaf).map_err(|_| ApiMisuse::Chain)?;
+    let misuse = |_| Error::from(ApiMisuse::Chain);
+    let certificate = Certificate::parse(leaf).map_err(misuse)?;
+    let (requested, config) = (case.requested(), &case.session.config);
     let wanted = SubjectPublicKeyInfo::parse(requested.public_key())?;
-    let fits = certificate.public_key().same_key(&wanted) && !certificate.is_ca();
-    if fits { Ok(()) } else { Err(ApiMisuse::Chain.into()) }
+    let limits = &config.limits;
+    let terms =
+        case.terms().map_or(Ok(true), |terms| terms.fit_certificate(&certificate, limits)).map_err(misuse)?;
+    if !terms || !certificate.public_key().same_key(&wanted) {
+        return Err(ApiMisuse::Chain.into());
+    }
+    let renewed = case.session.signer.as_ref().filter(|_| case.open.is_renewal());
+    let renewed = renewed.map(|renewed| Certificate::parse(renewed)).transpose()?;
+    config.issuance.check(&certificate, requested, renewed.as_ref(), limits).map_err(misuse)
 }

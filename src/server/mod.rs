@@ -24,33 +24,40 @@ mod exchange;
 mod find;
 mod grant;
 mod inquiry;
+mod issuance;
 mod next_ca;
+mod one_time;
 mod outcome;
 mod password;
 mod question;
 mod renew;
 mod request;
 mod route;
+mod sealed;
 mod session;
 mod store;
+mod terms;
 mod transaction;
 
-pub use challenge::SharedSecret;
+pub use challenge::{ChallengeKey, OneTimeChallenges, SharedSecret};
 pub use config::{CertificateAccess, Identity, ServerConfig};
-pub use conformance::{Violation, conformance, samples};
+pub use conformance::{Violation, challenge_conformance, challenge_samples, conformance, samples};
 pub use drive::drive;
 pub use exchange::{Decrypt, Exchange, Lookup, Record, Sign};
 pub use find::{FindCertificate, FindCrl};
 pub use grant::{Authorized, Evidence, IssuedChain, Mismatch};
+pub use issuance::IssuancePolicy;
 pub use next_ca::{NextCa, NextCaDraft};
+pub use one_time::{ChallengeChange, ChallengeId, OneTimeChallenge};
 pub use outcome::{Event, Outcome, Status, Summary};
 pub use password::FindChallenge;
 pub use question::{Decide, Enrol, Refusal};
 pub use renew::Renew;
 pub use route::Responder;
+pub use store::{ChallengeStore, Recorded, Store};
 #[cfg(feature = "std")]
 pub use store::{Full, MemoryStore};
-pub use store::{Recorded, Store};
+pub use terms::ChallengeTerms;
 pub use transaction::{
     Asked, RequestedCertificate, Ruling, State, Transaction, TransactionKey, Transition, rule,
 };

@@ -78,4 +78,7 @@ pub enum Event {
     /// A first request was signed with another key than the one to be certified
     /// ([`ServerConfig::danger_accept_other_signer`](super::ServerConfig::danger_accept_other_signer)).
     OtherSigner,
+    /// A one-time challenge came again, with another request than the one that it was spent for or is reserved for
+    /// (RFC 8894 section 7.3). Somebody copied it.
+    ChallengeReuse,
 }

@@ -4,9 +4,10 @@ use super::case::Case;
 use super::exchange::Exchange;
 use super::find::{FindCertificate, FindCrl};
 use super::grant::{Authorized, Evidence};
+use super::one_time::ChallengeId;
 use super::password::FindChallenge;
 use super::renew::Renew;
-use super::transaction::{RequestedCertificate, Transaction, TransactionKey};
+use super::transaction::{RequestedCertificate, State, Transaction, TransactionKey};
 use crate::crypto::{ChallengePassword, Rng};
 use crate::error::{Error, PeerMisbehaved};
 use alloc::boxed::Box;
@@ -19,6 +20,9 @@ use rustls_pki_types::CertificateDer;
 pub enum Decide {
     /// May this certificate be issued?
     Enrol(Enrol),
+    /// Which certificate? The request is authorised by a one-time challenge, which is reserved for it now. Asked only
+    /// after [`OneTimeChallenges::redeem`](super::OneTimeChallenges::redeem).
+    Issue(Authorized),
     /// May this certificate be renewed? Asked only with [`ServerConfig::renewal`](super::ServerConfig::renewal).
     Renew(Renew),
     /// Where is this certificate? Asked only with [`ServerConfig::get_cert`](super::ServerConfig::get_cert).
@@ -87,6 +91,15 @@ impl Enrol {
     /// one or with an empty one.
     pub fn challenge(&self) -> Option<&ChallengePassword> {
         self.0.challenge()
+    }
+
+    /// The one-time challenge of a request whose certificate was not issued in time, when this message asks how it
+    /// stands.
+    pub(super) fn reserved_challenge(&self) -> Option<ChallengeId> {
+        match self.0.open.state() {
+            State::Issuing { challenge, .. } => Some(*challenge),
+            _ => None,
+        }
     }
 
     /// The certification request that came with this very message, DER (RFC 2986), for validators that want all of

@@ -1,5 +1,6 @@
 //! Where transactions are kept: any key-value place with compare-and-set.
 
+use super::one_time::{ChallengeId, OneTimeChallenge};
 use super::transaction::{Transaction, TransactionKey, Transition};
 
 /// A store, for [`drive`](super::drive()). An asynchronous driver needs no trait: it answers the steps
@@ -13,16 +14,28 @@ pub trait Store {
     fn load(&self, key: &TransactionKey) -> Result<Option<Transaction>, Self::Error>;
 
     /// Makes the change in one atomic step, durable when this returns, if the stored revision is
-    /// [`Transition::from`]; else changes nothing and says what is stored.
+    /// [`Transition::from`]; else changes nothing and says what is stored. A [`Transition::challenge`] is part of that
+    /// step: its revision has to be as it says too, and both are changed, or neither.
     fn record(&self, transition: &Transition) -> Result<Recorded, Self::Error>;
 }
 
+/// A store that keeps one-time challenges beside transactions, for
+/// [`OneTimeChallenges`](super::OneTimeChallenges). [`challenge_conformance`](super::challenge_conformance()) proves one.
+pub trait ChallengeStore: Store {
+    /// What is stored for `id`. An expired challenge may be returned or not.
+    fn load_challenge(&self, id: &ChallengeId) -> Result<Option<OneTimeChallenge>, Self::Error>;
+
+    /// Stores a challenge that was just minted. A store has room for a bounded number of them (T49).
+    fn add_challenge(&self, challenge: &OneTimeChallenge) -> Result<(), Self::Error>;
+}
+
 /// What became of a [`Transition`].
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and not for long")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
     /// The change is made.
     Stored,
-    /// Something else was stored meanwhile; it is this, or nothing.
+    /// Something else was stored meanwhile; for the transaction it is this, or nothing.
     Conflict(Option<Transaction>),
 }
 
@@ -31,7 +44,10 @@ pub use memory::{Full, MemoryStore};
 
 #[cfg(feature = "std")]
 mod memory {
-    use super::{Recorded, Store, Transaction, TransactionKey, Transition};
+    use super::{
+        ChallengeId, ChallengeStore, OneTimeChallenge, Recorded, Store, Transaction, TransactionKey,
+        Transition,
+    };
     use core::fmt;
     use rustls_pki_types::UnixTime;
     use std::collections::HashMap;
@@ -40,34 +56,42 @@ mod memory {
     /// A store in memory, bounded; it forgets everything when the process ends.
     #[derive(Debug)]
     pub struct MemoryStore {
-        transactions: Mutex<HashMap<TransactionKey, Transaction>>,
+        rows: Mutex<Rows>,
         capacity: usize,
     }
 
+    #[derive(Debug, Default)]
+    struct Rows {
+        transactions: HashMap<TransactionKey, Transaction>,
+        challenges: HashMap<ChallengeId, OneTimeChallenge>,
+    }
+
     impl MemoryStore {
-        /// A store for at most `capacity` transactions.
+        /// A store for at most `capacity` transactions, and as many challenges.
         pub fn new(capacity: usize) -> Self {
-            Self { transactions: Mutex::default(), capacity }
+            Self { rows: Mutex::default(), capacity }
         }
 
         /// Forgets what has expired. Call it now and then.
         pub fn purge(&self, now: UnixTime) {
-            self.lock().retain(|_, transaction| now < transaction.expires());
+            let mut rows = self.lock();
+            rows.transactions.retain(|_, transaction| now < transaction.expires());
+            rows.challenges.retain(|_, challenge| now < challenge.expires());
         }
 
         /// How many transactions are stored.
         pub fn len(&self) -> usize {
-            self.lock().len()
+            self.lock().transactions.len()
         }
 
-        /// Whether nothing is stored.
+        /// Whether no transaction is stored.
         pub fn is_empty(&self) -> bool {
             self.len() == 0
         }
 
-        fn lock(&self) -> MutexGuard<'_, HashMap<TransactionKey, Transaction>> {
-            // every change is one insertion, so a panic elsewhere leaves nothing half done
-            self.transactions.lock().unwrap_or_else(PoisonError::into_inner)
+        fn lock(&self) -> MutexGuard<'_, Rows> {
+            // what is changed together is changed after the last thing that can fail
+            self.rows.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 
@@ -78,7 +102,7 @@ mod memory {
         }
     }
 
-    /// The store is full: new transactions are refused, known ones go on (T49).
+    /// The store is full: new transactions and challenges are refused, known ones go on (T49).
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Full;
 
@@ -94,31 +118,58 @@ mod memory {
         type Error = Full;
 
         fn load(&self, key: &TransactionKey) -> Result<Option<Transaction>, Full> {
-            Ok(self.lock().get(key).cloned())
+            Ok(self.lock().transactions.get(key).cloned())
         }
 
         fn record(&self, transition: &Transition) -> Result<Recorded, Full> {
-            let mut transactions = self.lock();
+            let mut rows = self.lock();
+            let Rows { transactions, challenges } = &mut *rows;
             let stored = transactions.get(transition.key());
-            if stored.map(Transaction::revision) != transition.from() {
+            let change = transition.challenge();
+            let challenge = change.and_then(|change| challenges.get(change.id()));
+            if stored.map(Transaction::revision) != transition.from()
+                || change.is_some_and(|change| challenge.map(OneTimeChallenge::revision) != change.from())
+            {
                 return Ok(Recorded::Conflict(stored.cloned()));
             }
-            if stored.is_none() && transactions.len() >= self.capacity {
+            // a sealed challenge is new here when it is used
+            let full = stored.is_none() && transactions.len() >= self.capacity
+                || change.is_some() && challenge.is_none() && challenges.len() >= self.capacity;
+            if full {
                 return Err(Full);
             }
             transactions.insert(transition.key().clone(), transition.to().clone());
+            if let Some(change) = change {
+                challenges.insert(*change.id(), change.to().clone());
+            }
             Ok(Recorded::Stored)
+        }
+    }
+
+    impl ChallengeStore for MemoryStore {
+        fn load_challenge(&self, id: &ChallengeId) -> Result<Option<OneTimeChallenge>, Full> {
+            Ok(self.lock().challenges.get(id).cloned())
+        }
+
+        fn add_challenge(&self, challenge: &OneTimeChallenge) -> Result<(), Full> {
+            let mut rows = self.lock();
+            if rows.challenges.len() >= self.capacity {
+                return Err(Full);
+            }
+            rows.challenges.entry(*challenge.id()).or_insert_with(|| challenge.clone());
+            Ok(())
         }
     }
 
     #[cfg(test)]
     mod tests {
         use super::*;
-        use crate::server::conformance::{conformance, samples};
+        use crate::server::conformance::{challenge_conformance, challenge_samples, conformance, samples};
 
         #[test]
         fn the_memory_store_conforms() {
             conformance(&MemoryStore::default()).unwrap();
+            challenge_conformance(&MemoryStore::default()).unwrap();
         }
 
         // T49
@@ -134,6 +185,17 @@ mod memory {
             assert_eq!(store.len(), 1);
         }
 
+        // T49
+        #[test]
+        fn a_full_store_takes_no_more_challenges_and_goes_on_with_those_that_it_has() {
+            let store = MemoryStore::new(1);
+            let [first, second] = challenge_samples().unwrap();
+            store.add_challenge(&first).unwrap();
+            assert_eq!(store.add_challenge(&second), Err(Full));
+            assert_eq!(store.load_challenge(second.id()), Ok(None));
+            assert_eq!(store.load_challenge(first.id()), Ok(Some(first)));
+        }
+
         #[test]
         fn what_has_expired_can_be_purged() {
             let store = MemoryStore::default();
@@ -143,6 +205,11 @@ mod memory {
             assert!(!store.is_empty());
             store.purge(first.to().expires());
             assert!(store.is_empty());
+
+            let [challenge, _] = challenge_samples().unwrap();
+            store.add_challenge(&challenge).unwrap();
+            store.purge(challenge.expires());
+            assert_eq!(store.load_challenge(challenge.id()), Ok(None));
         }
     }
 }

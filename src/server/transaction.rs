@@ -1,6 +1,7 @@
 //! Transactions (RFC 8894 section 2.5): what is remembered of a request, and the table that says what a further
 //! message about it means.
 
+use super::one_time::{ChallengeChange, ChallengeId};
 use crate::error::{Error, Limit, PeerMisbehaved};
 use crate::message::codec::{Decoder, Encoder};
 use crate::wire::attributes::TransactionId;
@@ -113,6 +114,13 @@ impl fmt::Debug for RequestedCertificate {
 pub enum State {
     /// Held for a decision.
     Pending,
+    /// Authorised by a one-time challenge, and being issued.
+    Issuing {
+        /// The challenge, which is reserved for this transaction.
+        challenge: ChallengeId,
+        /// From then on whoever was to issue counts as gone.
+        until: UnixTime,
+    },
     /// Granted: the certificate, then whatever goes out with it.
     Issued(Vec<CertificateDer<'static>>),
     /// Refused for good.
@@ -203,6 +211,11 @@ impl Transaction {
         self
     }
 
+    /// The key that it was recorded under.
+    pub(super) fn owner(&self) -> &[u8] {
+        &self.key
+    }
+
     /// Whether it was recorded under this key.
     pub(super) fn belongs_to(&self, key: &TransactionKey) -> bool {
         self.key == bound(key)
@@ -257,6 +270,11 @@ impl Transaction {
                 encoder.list(chain);
             }
             State::Rejected => encoder.number(2),
+            State::Issuing { challenge, until } => {
+                encoder.number(3);
+                encoder.bytes(challenge.as_bytes());
+                encoder.number(until.as_secs());
+            }
         }
         encoder.finish()
     }
@@ -284,6 +302,10 @@ impl Transaction {
                 decoder.list(64)?.into_iter().map(|der| CertificateDer::from(der).into_owned()).collect(),
             ),
             2 => State::Rejected,
+            3 => State::Issuing {
+                challenge: ChallengeId::new(decoder.bytes()?.try_into().map_err(|_| DAMAGED)?),
+                until: UnixTime::since_unix_epoch(Duration::from_secs(decoder.number()?)),
+            },
             _ => return Err(DAMAGED),
         };
         decoder.finish()?;
@@ -297,6 +319,7 @@ pub struct Transition {
     pub(super) key: TransactionKey,
     pub(super) from: Option<u64>,
     pub(super) to: Transaction,
+    pub(super) challenge: Option<ChallengeChange>,
 }
 
 impl Transition {
@@ -314,6 +337,12 @@ impl Transition {
     pub fn to(&self) -> &Transaction {
         &self.to
     }
+
+    /// What becomes of a one-time challenge in the same step: both are changed, or neither. Only who answers questions
+    /// by [`OneTimeChallenges`](super::OneTimeChallenges) sees one.
+    pub fn challenge(&self) -> Option<&ChallengeChange> {
+        self.challenge.as_ref()
+    }
 }
 
 /// What a message asks of a transaction.
@@ -330,8 +359,10 @@ pub enum Asked {
 pub enum Ruling {
     /// A new request: decide.
     Decide,
-    /// A request that is held: decide again, or go on holding.
+    /// A request that is held, or whose certificate was not issued in time: decide again, or go on holding.
     DecideHeld,
+    /// A request whose certificate is being issued: answer PENDING.
+    Hold,
     /// Answer with the certificate that was issued.
     Deliver,
     /// Refuse.
@@ -345,8 +376,11 @@ pub enum Ruling {
 ///            certificate, same request   certificate, other request   outcome
 /// gone       Decide                      Decide                       Refuse(UnknownTransaction)
 /// Pending    DecideHeld                  Refuse(TransactionBusy)      DecideHeld
+/// Issuing    Hold                        Refuse(TransactionBusy)      Hold
+/// Issuing*   Decide                      Decide                       DecideHeld
 /// Issued     Deliver                     Decide                       Deliver
 /// Rejected   Refuse(StoredRefusal)       Decide                       Refuse(StoredRefusal)
+///                                                                     * and its time is over
 /// ```
 pub fn rule(stored: Option<&Transaction>, asked: Asked, now: UnixTime) -> Ruling {
     let Some(stored) = stored.filter(|stored| now < stored.expires()) else {
@@ -360,8 +394,13 @@ pub fn rule(stored: Option<&Transaction>, asked: Asked, now: UnixTime) -> Ruling
         Asked::Outcome => true,
     };
     match (&stored.state, same) {
+        (State::Issuing { until, .. }, _) if now >= *until => match asked {
+            Asked::Certificate(_) => Ruling::Decide,
+            Asked::Outcome => Ruling::DecideHeld,
+        },
+        (State::Issuing { .. }, true) => Ruling::Hold,
         (State::Pending, true) => Ruling::DecideHeld,
-        (State::Pending, false) => Ruling::Refuse(PeerMisbehaved::TransactionBusy),
+        (State::Pending | State::Issuing { .. }, false) => Ruling::Refuse(PeerMisbehaved::TransactionBusy),
         (State::Issued(_), true) => Ruling::Deliver,
         (State::Rejected, true) => Ruling::Refuse(PeerMisbehaved::StoredRefusal),
         (State::Issued(_) | State::Rejected, false) => Ruling::Decide,

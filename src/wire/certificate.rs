@@ -1,15 +1,15 @@
 //! X.509 certificates as peers send them (RFC 5280), and the self-signed ones that carry first requests.
 
 use super::algorithm::{AlgorithmIdentifier, SignatureScheme, Signed};
-use super::extension::{Extension, Extensions, ExtensionsBuilder, KeyUsage, boolean};
+use super::extension::{Extension, Extensions, ExtensionsBuilder, KeyUsage, boolean, extended_key_usage};
 use super::limits::Limits;
 use super::name::Name;
 use super::oid::Oid;
 use super::public_key::{SubjectPublicKeyInfo, write_unsigned};
 use super::selector::IssuerAndSerialNumber;
 use super::time::{Date, is_leap};
-use super::tlv::{self, Reader, Tlv, Writer};
-use crate::error::{Error, InvalidMessage, Limit};
+use super::tlv::{self, Tlv, Writer};
+use crate::error::{Error, InvalidMessage};
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -168,34 +168,13 @@ impl<'a> Certificate<'a> {
 
     /// What the key is for (RFC 5280 section 4.2.1.12). `None` without that extension, which says nothing. An extension
     /// that cannot be read, or has more purposes than [`Limits::DEFAULT`] has extensions, allows nothing: an empty list.
-    ///
-    /// ```text
-    /// ExtKeyUsageSyntax ::= SEQUENCE SIZE (1..MAX) OF KeyPurposeId -- OBJECT IDENTIFIER
-    /// ```
     pub fn extended_key_usage(&self) -> Option<Vec<Oid<'a>>> {
         let extension = match self.extension(Oid::EXTENDED_KEY_USAGE) {
             Ok(None) => return None,
             Ok(Some(extension)) => extension,
             Err(_) => return Some(Vec::new()),
         };
-        let read = || -> Result<Vec<Oid<'a>>, Error> {
-            let mut outer = Reader::new(extension.value)?;
-            let mut reader = outer.enter(tlv::SEQUENCE)?;
-            outer.finish()?;
-            let mut purposes = Vec::new();
-            while !reader.is_empty() {
-                let purpose = reader.expect(tlv::OBJECT_IDENTIFIER)?.value;
-                if purpose.is_empty() {
-                    return Err(InvalidMessage::Der.into());
-                }
-                if purposes.len() >= Limits::DEFAULT.extensions {
-                    return Err(Limit::Extensions.into());
-                }
-                purposes.push(Oid::new(purpose));
-            }
-            Ok(purposes)
-        };
-        Some(read().unwrap_or_default())
+        Some(extended_key_usage(extension.value).unwrap_or_default())
     }
 
     /// Whether it is the certificate of a CA: `cA` of the extension `basicConstraints` is TRUE. An extension that

@@ -60,6 +60,12 @@ impl KeyUsage {
         self.0 & other.0 == other.0
     }
 
+    /// The usages that are in both.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// The usages of both.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
@@ -317,6 +323,30 @@ pub fn subject_alt_names<'a>(value: &'a [u8], limits: &Limits) -> Result<Vec<Gen
         names.push(GeneralName::new(name.tag, name.value));
     }
     Ok(names)
+}
+
+/// Reads the value of the extension `extKeyUsage`: what a key is for (RFC 5280 section 4.2.1.12). [`InvalidMessage::Der`]
+/// when it is none, [`Limit::Extensions`] when it has more purposes than [`Limits::DEFAULT`] has extensions.
+///
+/// ```text
+/// ExtKeyUsageSyntax ::= SEQUENCE SIZE (1..MAX) OF KeyPurposeId -- OBJECT IDENTIFIER
+/// ```
+pub fn extended_key_usage(value: &[u8]) -> Result<Vec<Oid<'_>>, Error> {
+    let mut outer = Reader::new(value)?;
+    let mut reader = outer.enter(tlv::SEQUENCE)?;
+    outer.finish()?;
+    let mut purposes = Vec::new();
+    while !reader.is_empty() {
+        let purpose = reader.expect(tlv::OBJECT_IDENTIFIER)?.value;
+        if purpose.is_empty() {
+            return Err(InvalidMessage::Der.into());
+        }
+        if purposes.len() >= Limits::DEFAULT.extensions {
+            return Err(Limit::Extensions.into());
+        }
+        purposes.push(Oid::new(purpose));
+    }
+    Ok(purposes)
 }
 
 /// Collects extensions for a certification request or a certificate. A kind that is set again replaces the former.

@@ -44,7 +44,9 @@ pub use distinguished_name::DistinguishedName;
 pub use enveloped_data::{
     EnvelopedData, EnvelopedDataDraft, KeyTransRecipientInfo, RecipientDraft, RecipientInfo,
 };
-pub use extension::{Extension, Extensions, ExtensionsBuilder, GeneralName, KeyUsage, subject_alt_names};
+pub use extension::{
+    Extension, Extensions, ExtensionsBuilder, GeneralName, KeyUsage, extended_key_usage, subject_alt_names,
+};
 pub use limits::Limits;
 pub use name::Name;
 pub use normalize::normalize;

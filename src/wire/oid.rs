@@ -152,6 +152,19 @@ oids! {
     /// Key purpose `id-kp-clientAuth`, RFC 5280 section 4.2.1.12
     CLIENT_AUTH = "1.3.6.1.5.5.7.3.2" [0x2B, 6, 1, 5, 5, 7, 3, 2];
 
+    /// Key purpose `anyExtendedKeyUsage`, RFC 5280 section 4.2.1.12
+    ANY_EXTENDED_KEY_USAGE = "2.5.29.37.0" [0x55, 0x1D, 37, 0];
+    /// Key purpose `id-kp-OCSPSigning`, RFC 6960 section 4.2.2.2
+    OCSP_SIGNING = "1.3.6.1.5.5.7.3.9" [0x2B, 6, 1, 5, 5, 7, 3, 9];
+    /// Key purpose `id-pkinit-KPClientAuth`, RFC 4556 section 3.2.2
+    PKINIT_CLIENT_AUTH = "1.3.6.1.5.2.3.4" [0x2B, 6, 1, 5, 2, 3, 4];
+    /// Key purpose `id-pkinit-KPKdc`, RFC 4556 section 3.2.4
+    PKINIT_KDC = "1.3.6.1.5.2.3.5" [0x2B, 6, 1, 5, 2, 3, 5];
+    /// Key purpose of Microsoft's smart-card logon
+    SMART_CARD_LOGON = "1.3.6.1.4.1.311.20.2.2" [0x2B, 6, 1, 4, 1, 0x82, 0x37, 20, 2, 2];
+    /// Extension of Microsoft's with the security identifier of an account (szOID_NTDS_CA_SECURITY_EXT)
+    NTDS_CA_SECURITY = "1.3.6.1.4.1.311.25.2" [0x2B, 6, 1, 4, 1, 0x82, 0x37, 25, 2];
+
     /// Key purpose `id-kp-cmcCA`, RFC 6402 section 2.10
     CMC_CA = "1.3.6.1.5.5.7.3.27" [0x2B, 6, 1, 5, 5, 7, 3, 27];
     /// Key purpose `id-kp-cmcRA`, RFC 6402 section 2.10

@@ -67,7 +67,7 @@ fn a_device_on_a_curve_gets_in_by_a_strong_challenge_where_the_server_takes_part
     let key = SoftwareKey::generate(KeyType::EcP256, &mut Random::system()).unwrap();
     for takes_part in [true, false] {
         let lab = Lab::new("password", |options| {
-            options.challenge = ChallengePassword::new(STRONG).unwrap();
+            options.challenge = Some(ChallengePassword::new(STRONG).unwrap());
             options.password_recipients = takes_part;
         });
         let request = NewEnrolment::builder("CN=dev".parse().unwrap(), key.public_key_der())

@@ -94,7 +94,7 @@ fn a_shared_secret_is_redeemed_by_the_very_same_text_only() {
     let server = Server::new();
     let secret = |text: &str| SharedSecret::new(ChallengePassword::new(text).unwrap());
     let question = || server.up_to_question(&pkcs_req());
-    assert_eq!(secret(CHALLENGE).redeem(question()).unwrap().evidence(), Evidence::Challenge);
+    assert_eq!(secret(CHALLENGE).redeem(question()).unwrap().evidence(), Evidence::SharedSecret);
     for wrong in ["x", &CHALLENGE[1..], &CHALLENGE.to_uppercase(), &format!("{CHALLENGE} ")] {
         assert!(secret(wrong).redeem(question()).is_err());
     }

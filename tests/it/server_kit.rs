@@ -30,6 +30,7 @@ pub(crate) fn certificate(der: &[u8]) -> CertificateDer<'static> {
 pub(crate) type Policy = fn(&Issuer, Enrol, &mut Rng<'_>) -> Exchange;
 
 /// The same for the other questions.
+pub(crate) type IssuePolicy = fn(&Issuer, Authorized, &mut Rng<'_>) -> Exchange;
 pub(crate) type RenewalPolicy = fn(&Issuer, Renew, &mut Rng<'_>) -> Exchange;
 pub(crate) type FindPolicy = fn(&Issuer, FindCertificate, &mut Rng<'_>) -> Exchange;
 pub(crate) type FindCrlPolicy = fn(&Issuer, FindCrl, &mut Rng<'_>) -> Exchange;
@@ -124,6 +125,7 @@ pub(crate) struct Server {
     /// Who signs replies.
     pub(crate) signing: (&'static Key, Vec<u8>),
     pub(crate) policy: Policy,
+    pub(crate) issue: IssuePolicy,
     pub(crate) renewal: RenewalPolicy,
     pub(crate) find: FindPolicy,
     pub(crate) find_crl: FindCrlPolicy,
@@ -157,6 +159,7 @@ impl Server {
             keys: vec![&CA],
             signing: (&CA, CA_CERTIFICATE.clone()),
             policy: by_challenge,
+            issue: |issuer, authorized, _| issuer.grant(authorized),
             renewal: |_, question, _| panic!("a decision was asked for: {question:?}"),
             find: |_, question, _| panic!("a decision was asked for: {question:?}"),
             find_crl: |_, question, _| panic!("a decision was asked for: {question:?}"),
@@ -303,6 +306,7 @@ impl Server {
             Decide::Renew(question) => (self.renewal)(&self.issuer, question, rng),
             Decide::Certificate(question) => (self.find)(&self.issuer, question, rng),
             Decide::Crl(question) => (self.find_crl)(&self.issuer, question, rng),
+            Decide::Issue(authorized) => (self.issue)(&self.issuer, authorized, rng),
             Decide::Challenge(question) => panic!("a password was asked for: {question:?}"),
         }
     }

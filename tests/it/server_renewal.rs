@@ -412,7 +412,7 @@ fn a_renewal_can_be_taken_for_a_first_request() {
     assert!(question.challenge().unwrap().matches(&ChallengePassword::new(CHALLENGE).unwrap()));
     let secret = SharedSecret::new(ChallengePassword::new(CHALLENGE).unwrap());
     let authorized = secret.redeem(question.into_enrol()).unwrap();
-    assert_eq!(authorized.evidence(), Evidence::Challenge);
+    assert_eq!(authorized.evidence(), Evidence::SharedSecret);
     server.go_on(authorized.unavailable()).unavailable();
 }
 

@@ -1,0 +1,193 @@
+//! What a certificate may say: which wishes of a request pass, and what is checked of a certificate before it leaves.
+
+use super::classify::ROLES;
+use super::transaction::RequestedCertificate;
+use crate::error::{ApiMisuse, Error, PeerMisbehaved};
+use crate::wire::certificate::Certificate;
+use crate::wire::extension::{
+    Extensions, ExtensionsBuilder, GeneralName, KeyUsage, extended_key_usage, subject_alt_names,
+};
+use crate::wire::limits::Limits;
+use crate::wire::oid::Oid;
+use alloc::vec::Vec;
+
+/// What marks a security identifier in a URI, for strong mapping of certificates to accounts.
+const SID_TAG: &str = "tag:microsoft.com,2022-09-14:sid:";
+
+/// What no CA's key is used for.
+const END_ENTITY: KeyUsage = KeyUsage::DIGITAL_SIGNATURE
+    .union(KeyUsage::NON_REPUDIATION)
+    .union(KeyUsage::KEY_ENCIPHERMENT)
+    .union(KeyUsage::DATA_ENCIPHERMENT)
+    .union(KeyUsage::KEY_AGREEMENT)
+    .union(KeyUsage::ENCIPHER_ONLY)
+    .union(KeyUsage::DECIPHER_ONLY);
+
+/// Purposes that open more doors than a device needs, besides those of the CA's helpers (T23).
+const REFUSED: [Oid<'static>; 4] =
+    [Oid::ANY_EXTENDED_KEY_USAGE, Oid::SMART_CARD_LOGON, Oid::PKINIT_CLIENT_AUTH, Oid::PKINIT_KDC];
+
+/// Which wishes of a request an issuer may take over ([`Authorized::wishes`](super::Authorized::wishes)), and what
+/// [`IssuedChain::new`](super::IssuedChain::new) lets out (T19, T22 to T24).
+///
+/// Unless more is listed, `keyUsage` passes as far as digitalSignature and keyEncipherment, `extKeyUsage` as far as
+/// clientAuth, and DNS names, e-mail addresses, URIs and IP addresses; all else is left out. The certificate may say what
+/// its issuer decides, but it is for the requested key, subject and names, is no CA's and none of the CA's helpers', and
+/// holds no purpose for everything and no security identifier of a directory.
+#[derive(Clone, Debug)]
+pub struct IssuancePolicy {
+    key_usage: KeyUsage,
+    purposes: Vec<Oid<'static>>,
+    extensions: Vec<Oid<'static>>,
+    other_names: bool,
+    directory_sids: bool,
+}
+
+impl Default for IssuancePolicy {
+    fn default() -> Self {
+        Self {
+            key_usage: KeyUsage::DIGITAL_SIGNATURE.union(KeyUsage::KEY_ENCIPHERMENT),
+            purposes: alloc::vec![Oid::CLIENT_AUTH],
+            extensions: Vec::new(),
+            other_names: false,
+            directory_sids: false,
+        }
+    }
+}
+
+impl IssuancePolicy {
+    /// Key usages that may be asked for, in place of the two. Those of a CA never pass.
+    #[must_use]
+    pub fn key_usage(mut self, usage: KeyUsage) -> Self {
+        self.key_usage = usage;
+        self
+    }
+
+    /// One more purpose that may be asked for, and that a certificate may have where it is one of those that are
+    /// refused else.
+    #[must_use]
+    pub fn also_purpose(mut self, purpose: Oid<'static>) -> Self {
+        self.purposes.push(purpose);
+        self
+    }
+
+    /// One more extension that passes as it was asked for, such as the name of a template. What it says is not looked at.
+    #[must_use]
+    pub fn also_extension(mut self, extension: Oid<'static>) -> Self {
+        self.extensions.push(extension);
+        self
+    }
+
+    /// The issuer decides about the names: certificates may have another subject and other alternative names than were
+    /// asked for. Those that a one-time challenge names stay as they are.
+    #[must_use]
+    pub fn issuer_names(mut self, on: bool) -> Self {
+        self.other_names = on;
+        self
+    }
+
+    /// Certificates may hold a security identifier of a directory: the issuer looked it up there. What a request says of
+    /// one is left out all the same.
+    #[must_use]
+    pub fn directory_sids(mut self, on: bool) -> Self {
+        self.directory_sids = on;
+        self
+    }
+
+    /// What passes of a request, DER `Extensions`; empty when nothing does.
+    pub(super) fn wishes(&self, requested: &RequestedCertificate, limits: &Limits) -> Result<Vec<u8>, Error> {
+        let mut passed = ExtensionsBuilder::default();
+        let wishes = requested.extensions(limits)?;
+        for wish in wishes.iter().flat_map(Extensions::iter) {
+            passed = match wish.oid {
+                Oid::KEY_USAGE => {
+                    let usage = KeyUsage::from_extension(wish.value)?;
+                    let usage = usage.intersection(self.key_usage).intersection(END_ENTITY);
+                    if usage == KeyUsage::NONE { passed } else { passed.key_usage(usage) }
+                }
+                Oid::EXTENDED_KEY_USAGE => {
+                    let mut purposes = extended_key_usage(wish.value)?;
+                    purposes.retain(|purpose| self.purposes.contains(purpose));
+                    passed.extended_key_usage(&purposes)
+                }
+                Oid::SUBJECT_ALT_NAME => {
+                    let mut names = subject_alt_names(wish.value, limits)?;
+                    names.retain(|name| !is_sid(name));
+                    if !names.iter().all(is_plain) {
+                        return Err(PeerMisbehaved::Policy.into());
+                    }
+                    passed.subject_alt_names(&names)?
+                }
+                Oid::NTDS_CA_SECURITY | Oid::BASIC_CONSTRAINTS => passed,
+                other if self.extensions.contains(&other) => passed.raw(other, wish.critical, wish.value),
+                _ => passed,
+            };
+        }
+        Ok(passed.build())
+    }
+
+    /// Checks a certificate that is about to leave. One that renews another may keep its names.
+    pub(super) fn check(
+        &self,
+        leaf: &Certificate<'_>,
+        requested: &RequestedCertificate,
+        renewed: Option<&Certificate<'_>>,
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        let fits = !leaf.may_be_ca()
+            && leaf.key_usage().is_none_or(|usage| END_ENTITY.contains(usage))
+            && leaf.extended_key_usage().is_none_or(|purposes| self.allow(&purposes))
+            && self.allow_names(leaf, requested, renewed, limits)?;
+        if fits { Ok(()) } else { Err(ApiMisuse::Chain.into()) }
+    }
+
+    /// An empty list is one that cannot be read.
+    fn allow(&self, purposes: &[Oid<'_>]) -> bool {
+        let allowed = |purpose: &Oid<'_>| {
+            !REFUSED.contains(purpose) && !ROLES.contains(purpose) || self.purposes.contains(purpose)
+        };
+        !purposes.is_empty() && purposes.iter().all(allowed)
+    }
+
+    fn allow_names(
+        &self,
+        leaf: &Certificate<'_>,
+        requested: &RequestedCertificate,
+        renewed: Option<&Certificate<'_>>,
+        limits: &Limits,
+    ) -> Result<bool, Error> {
+        let extensions = leaf.extensions()?;
+        let own = alt_names(extensions, limits)?;
+        let has_sid = own.iter().any(is_sid)
+            || extensions.is_some_and(|extensions| extensions.get(Oid::NTDS_CA_SECURITY).is_some());
+        if has_sid && !self.directory_sids {
+            return Ok(false);
+        }
+        if self.other_names {
+            return Ok(true);
+        }
+        let asked = alt_names(requested.extensions(limits)?, limits)?;
+        let before = renewed.map_or(Ok(None), Certificate::extensions)?;
+        let before = alt_names(before, limits)?;
+        let known = |name: &GeneralName<'_>| is_sid(name) || asked.contains(name) || before.contains(name);
+        Ok(leaf.subject().matches(&requested.subject()?) && own.iter().all(known))
+    }
+}
+
+fn alt_names<'a>(extensions: Option<Extensions<'a>>, limits: &Limits) -> Result<Vec<GeneralName<'a>>, Error> {
+    let names = extensions.and_then(|extensions| extensions.get(Oid::SUBJECT_ALT_NAME));
+    names.map_or(Ok(Vec::new()), |names| subject_alt_names(names.value, limits))
+}
+
+fn is_sid(name: &GeneralName<'_>) -> bool {
+    match name {
+        GeneralName::Uri(uri) => {
+            uri.get(..SID_TAG.len()).is_some_and(|start| start.eq_ignore_ascii_case(SID_TAG))
+        }
+        _ => false,
+    }
+}
+
+fn is_plain(name: &GeneralName<'_>) -> bool {
+    matches!(name, GeneralName::Dns(_) | GeneralName::Email(_) | GeneralName::Uri(_) | GeneralName::Ip(_))
+}
