@@ -50,6 +50,10 @@ macro_rules! reasons {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum $name { $(#[doc = $text] $(#[$vmeta])* $variant,)+ }
 
+        impl $name {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(match self { $(Self::$variant => $text,)+ })
@@ -277,6 +281,47 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
+impl Error {
+    /// A number in place of the text, for devices without room for texts: thousands say the variant, the rest the reason
+    /// in it or the HTTP status. [`Self::from_code`] of the same version of this crate gives the error back, on a machine
+    /// that has the texts.
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::InvalidMessage(reason) => 1000 + *reason as u16,
+            Self::Unsupported(reason) => 2000 + *reason as u16,
+            Self::BadSignature(reason) => 3000 + *reason as u16,
+            Self::BadEnvelope(reason) => 4000 + *reason as u16,
+            Self::PeerMisbehaved(reason) => 5000 + *reason as u16,
+            Self::UnexpectedStatus(status) if *status < 1000 => 6000 + *status,
+            Self::UnexpectedStatus(_) => 6999,
+            Self::Key(reason) => 7000 + *reason as u16,
+            Self::RandomFailed => 8000,
+            Self::TooLarge(limit) => 9000 + *limit as u16,
+            Self::Unavailable(reason) => 10_000 + *reason as u16,
+            Self::ApiMisuse(reason) => 11_000 + *reason as u16,
+        }
+    }
+
+    /// The error with this [`Self::code`].
+    pub fn from_code(code: u16) -> Option<Self> {
+        let rest = usize::from(code % 1000);
+        match code / 1000 {
+            1 => InvalidMessage::ALL.get(rest).copied().map(Self::InvalidMessage),
+            2 => Unsupported::ALL.get(rest).copied().map(Self::Unsupported),
+            3 => BadSignature::ALL.get(rest).copied().map(Self::BadSignature),
+            4 => BadEnvelope::ALL.get(rest).copied().map(Self::BadEnvelope),
+            5 => PeerMisbehaved::ALL.get(rest).copied().map(Self::PeerMisbehaved),
+            6 => Some(Self::UnexpectedStatus(code % 1000)),
+            7 => KeyError::ALL.get(rest).copied().map(Self::Key),
+            8 if rest == 0 => Some(Self::RandomFailed),
+            9 => Limit::ALL.get(rest).copied().map(Self::TooLarge),
+            10 => Unavailable::ALL.get(rest).copied().map(Self::Unavailable),
+            11 => ApiMisuse::ALL.get(rest).copied().map(Self::ApiMisuse),
+            _ => None,
+        }
+    }
+}
+
 /// failInfo (RFC 8894 section 3.2.1.4): why a CA refused.
 ///
 /// `failInfo ::= PrintableString` holding the decimal number.
@@ -393,5 +438,36 @@ impl Error {
             },
             Self::Key(_) | Self::ApiMisuse(_) => Retry::Never,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_gives_its_error_back() {
+        let mut found = 0;
+        for code in 0..=u16::MAX {
+            if let Some(error) = Error::from_code(code) {
+                assert_eq!(error.code(), code, "{error}");
+                found += 1;
+            }
+        }
+        let reasons = InvalidMessage::ALL.len()
+            + Unsupported::ALL.len()
+            + BadSignature::ALL.len()
+            + BadEnvelope::ALL.len()
+            + PeerMisbehaved::ALL.len()
+            + KeyError::ALL.len()
+            + Limit::ALL.len()
+            + Unavailable::ALL.len()
+            + ApiMisuse::ALL.len();
+        // the HTTP statuses, and the random generator
+        assert_eq!(found, reasons + 1000 + 1);
+        assert_eq!(Error::from(PeerMisbehaved::Fingerprint).code(), 5000);
+        assert_eq!(Error::UnexpectedStatus(503).code(), 6503);
+        assert_eq!(Error::UnexpectedStatus(40_000).code(), 6999);
+        assert_eq!(Error::from_code(12_000), None);
     }
 }

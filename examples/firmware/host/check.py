@@ -73,7 +73,7 @@ def scenarios(check, args, work):
     check("a wrong challenge password is refused, and said so", refused.start(), REFUSED, "refused by the CA: badRequest")
     stranger = board("stranger", "plain", plain)
     (stranger.folder / "pin").write_bytes(bytes(32))
-    check("a CA with another fingerprint gets nothing", stranger.start(), FAILED, "fingerprint")
+    check("a CA with another fingerprint gets nothing", stranger.start(), FAILED, "error: 5000")
 
     held = Server(args.server, work / "held", "--hold", "device")
     waits = board("waits", "plain", held)
@@ -92,7 +92,7 @@ def scenarios(check, args, work):
     (torn.folder / "certificate").write_bytes(b"half of a certificate")
     check("half-written records are not trusted: starts afresh", torn.start(), ENROLLED, "enrolled")
     broken = board("broken", "plain", plain)
-    check("a broken random generator stops it", broken.start("rng=broken"), FAILED, "random")
+    check("a broken random generator stops it", broken.start("rng=broken"), FAILED, "error: 8000")
     check("the next start enrols", broken.start(), ENROLLED)
     small = board("small", "plain", plain)
     check("a heap that runs out ends in a panic", small.start("heap=9000"), PANIC, "panic")

@@ -77,11 +77,11 @@ pub(crate) fn run(options: &Options) -> Outcome {
     match attempt(options) {
         Ok(outcome) => outcome,
         Err(Failure::Library(error)) => {
-            console::value("failed", &error);
+            console::number("failed: error", error.code().into());
             Outcome::Failed
         }
         Err(Failure::Other(text)) => {
-            console::value("failed", &text);
+            console::text("failed", text.as_bytes());
             Outcome::Failed
         }
     }
@@ -100,9 +100,9 @@ fn attempt(options: &Options) -> Result<Outcome, Failure> {
     match during(Work::Library, || go(step, &mut http, &mut keys, &pin, &mut rng))? {
         End::Done(Done::Issued(issued)) => finish(&issued),
         End::Done(Done::Refused { fail_info, text }) => {
-            console::value("refused by the CA", &fail_info);
+            console::text("refused by the CA", fail_info.name().as_bytes());
             if let Some(text) = text {
-                console::value("it says", &text);
+                console::text("it says", text.raw().as_bytes());
             }
             // the transaction is over
             store::remove(PENDING);
@@ -135,11 +135,11 @@ fn first(options: &Options, keys: &Keys, rng: &mut Rng<'_>) -> Result<Option<Ste
     if let Some(saved) = store::read(PENDING) {
         match client.resume(&saved) {
             Ok(wait) => {
-                console::value("resumed", wait.transaction_id());
+                console::text("resumed", wait.transaction_id().as_bytes());
                 return wait.poll(rng).map(Some).map_err(|failed| failed.error.into());
             }
             // written by another version: start afresh
-            Err(error) => console::value("cannot resume", &error),
+            Err(error) => console::number("cannot resume: error", error.code().into()),
         }
     }
     match store::read(CERTIFICATE).map(CertificateDer::from) {
@@ -188,7 +188,7 @@ fn go(
                 Ok(response) => received(transmit, response, &mut attempts, rng)?,
                 Err(lost) if attempts < ATTEMPTS => {
                     attempts += 1;
-                    console::value("once more", &lost);
+                    console::text("once more", lost.text().as_bytes());
                     Step::Transmit(transmit)
                 }
                 Err(_) => return Err(Failure::Other("no answer from the CA")),
@@ -240,7 +240,7 @@ fn again(failed: Failed<Transmit>, attempts: &mut u32) -> Result<Step, Failure> 
     match failed.retry {
         Some(transmit) if *attempts < ATTEMPTS => {
             *attempts += 1;
-            console::value("once more", &failed.error);
+            console::number("once more: error", failed.error.code().into());
             Ok(Step::Transmit(transmit))
         }
         _ => Err(failed.error.into()),
@@ -253,7 +253,7 @@ fn hold(wait: &Wait) -> Result<Outcome, Failure> {
     if !store::write(PENDING, &wait.save()?) {
         return Err(Failure::Other("cannot store the pending request"));
     }
-    console::value("pending", wait.transaction_id());
+    console::text("pending", wait.transaction_id().as_bytes());
     Ok(Outcome::Held)
 }
 

@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 use scep::transport::{HttpRequest, HttpResponse};
 
 /// Why there is no response.
-#[derive(Debug)]
 pub(crate) enum Lost {
     /// Nothing came for too long: bytes got lost, or the server closed the connection.
     Silence,
@@ -15,12 +14,12 @@ pub(crate) enum Lost {
     Nonsense,
 }
 
-impl core::fmt::Display for Lost {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
+impl Lost {
+    pub(crate) fn text(&self) -> &'static str {
+        match self {
             Self::Silence => "no answer",
             Self::Nonsense => "not an HTTP response",
-        })
+        }
     }
 }
 
@@ -83,10 +82,10 @@ impl Http {
     fn chunks(&mut self, body: &mut Vec<u8>) -> Result<(), Lost> {
         loop {
             let line = self.line()?;
-            let size = line.as_str().split(';').next().unwrap_or_default().trim();
-            let size = usize::from_str_radix(size, 16).map_err(|_| Lost::Nonsense)?;
+            let size = line.bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+            let size = digits(size.trim_ascii(), 16).ok_or(Lost::Nonsense)?;
             self.body(size, body)?;
-            while !self.line()?.as_str().is_empty() && size == 0 {}
+            while !self.line()?.bytes().is_empty() && size == 0 {}
             if size == 0 {
                 return Ok(());
             }
@@ -95,23 +94,25 @@ impl Http {
 
     fn response(&mut self) -> Result<HttpResponse, Lost> {
         let status = self.line()?;
-        let mut words = status.as_str().split(' ');
-        let version = words.next().is_some_and(|version| version.starts_with("HTTP/1."));
-        let status = words.next().filter(|_| version).and_then(|status| status.parse().ok());
-        let status: u16 = status.ok_or(Lost::Nonsense)?;
+        // HTTP/1.1 200 OK
+        let code = status.bytes().strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
+        let code = code.and_then(|code| u16::try_from(digits(code, 10)?).ok());
+        let code = code.ok_or(Lost::Nonsense)?;
         let (mut length, mut chunked, mut content_type, mut retry_after) = (0, false, None, None);
         loop {
             let line = self.line()?;
-            let Some((name, value)) = line.as_str().split_once(':') else { break };
-            let value = value.trim();
-            if name.eq_ignore_ascii_case("content-length") {
-                length = value.parse().map_err(|_| Lost::Nonsense)?;
-            } else if name.eq_ignore_ascii_case("transfer-encoding") {
-                chunked = value.eq_ignore_ascii_case("chunked");
-            } else if name.eq_ignore_ascii_case("content-type") {
-                content_type = Some(String::from(value));
-            } else if name.eq_ignore_ascii_case("retry-after") {
-                retry_after = Some(String::from(value));
+            let Some(colon) = line.bytes().iter().position(|byte| *byte == b':') else { break };
+            let (name, value) = line.bytes().split_at(colon);
+            let value = value.get(1..).unwrap_or_default().trim_ascii();
+            let named = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
+            if named("content-length") {
+                length = digits(value, 10).ok_or(Lost::Nonsense)?;
+            } else if named("transfer-encoding") {
+                chunked = value.eq_ignore_ascii_case(b"chunked");
+            } else if named("content-type") {
+                content_type = core::str::from_utf8(value).ok().map(String::from);
+            } else if named("retry-after") {
+                retry_after = core::str::from_utf8(value).ok().map(String::from);
             }
         }
         let mut body = Vec::new();
@@ -120,7 +121,7 @@ impl Http {
         } else {
             self.body(length, &mut body)?
         }
-        let response = HttpResponse::new(status, content_type.as_deref(), body);
+        let response = HttpResponse::new(code, content_type.as_deref(), body);
         Ok(match retry_after {
             Some(value) => response.with_retry_after(&value),
             None => response,
@@ -143,15 +144,13 @@ impl Http {
 
 fn send(request: &HttpRequest) {
     // http://host/path?query
-    let rest =
-        request.target.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//")).unwrap_or_default();
-    let slash = rest.find('/').unwrap_or(rest.len());
-    let (host, path) = rest.split_at(slash);
+    let rest = request.target.as_bytes().strip_prefix(b"http://").unwrap_or_default();
+    let (host, path) = rest.split_at(rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len()));
     text(request.method.name().unwrap_or_default());
     text(" ");
-    text(path);
+    bytes(path);
     text(" HTTP/1.1\r\nHost: ");
-    text(host);
+    bytes(host);
     if let Some(content_type) = &request.content_type {
         text("\r\nContent-Type: ");
         text(content_type);
@@ -169,6 +168,15 @@ fn text(text: &str) {
 fn bytes(bytes: &[u8]) {
     let mut uart = board::uart(Line::Network);
     bytes.iter().for_each(|byte| uart.put(*byte));
+}
+
+/// A number of at least one digit.
+pub(crate) fn digits(text: &[u8], radix: u32) -> Option<usize> {
+    let add = |sum: usize, byte: &u8| {
+        let digit = char::from(*byte).to_digit(radix)?;
+        sum.checked_mul(usize::try_from(radix).ok()?)?.checked_add(usize::try_from(digit).ok()?)
+    };
+    if text.is_empty() { None } else { text.iter().try_fold(0, add) }
 }
 
 /// In decimal digits.
@@ -193,7 +201,7 @@ impl Text {
         }
     }
 
-    fn as_str(&self) -> &str {
-        self.bytes.get(..self.length).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }

@@ -1,5 +1,6 @@
 //! What the host asks for on the command line, in place of buttons and jumpers.
 
+use crate::http::digits;
 use semihosting::experimental::env;
 
 /// Largest heap that can be asked for; there is a static of this size.
@@ -20,12 +21,13 @@ pub(crate) fn read() -> Options {
     let mut options = Options { heap: HEAP_MAX, renew: false, rng_broken: false, patience: 20 };
     let Ok(args) = env::args::<256>() else { return options };
     for arg in (&args).flatten() {
-        match arg.split_once('=') {
-            Some(("heap", bytes)) => options.heap = bytes.parse().unwrap_or(HEAP_MAX).min(HEAP_MAX),
-            Some(("rng", "broken")) => options.rng_broken = true,
-            Some(("patience", seconds)) => options.patience = seconds.parse().unwrap_or(20),
-            None if arg == "renew" => options.renew = true,
-            _ => {}
+        if let Some(bytes) = arg.strip_prefix("heap=") {
+            options.heap = digits(bytes.as_bytes(), 10).unwrap_or(HEAP_MAX).min(HEAP_MAX);
+        } else if let Some(seconds) = arg.strip_prefix("patience=") {
+            options.patience = digits(seconds.as_bytes(), 10).and_then(|s| s.try_into().ok()).unwrap_or(20);
+        } else {
+            options.rng_broken |= arg == "rng=broken";
+            options.renew |= arg == "renew";
         }
     }
     options
