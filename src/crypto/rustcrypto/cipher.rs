@@ -46,10 +46,21 @@ fn encrypt<C: BlockCipherEncrypt + KeyInit>(key: &[u8], iv: &[u8], data: &mut [u
 fn decrypt<C: BlockCipherDecrypt + KeyInit>(key: &[u8], iv: &[u8], data: &mut [u8]) -> Result<(), Error> {
     let mut mode = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| ApiMisuse::Algorithm)?;
     match Array::slice_as_chunks_mut(data) {
-        (blocks, []) => mode.decrypt_blocks(blocks),
+        (blocks, []) => decrypt_blocks(&mut mode, blocks),
         _ => return Err(ApiMisuse::Algorithm.into()),
     }
     Ok(())
+}
+
+#[cfg(not(aes_backend_soft = "compact"))]
+fn decrypt_blocks<M: BlockModeDecrypt>(mode: &mut M, blocks: &mut [Array<u8, M::BlockSize>]) {
+    mode.decrypt_blocks(blocks);
+}
+
+/// Who builds `aes` for size wants no second copy of it for two blocks at a time.
+#[cfg(aes_backend_soft = "compact")]
+fn decrypt_blocks<M: BlockModeDecrypt>(mode: &mut M, blocks: &mut [Array<u8, M::BlockSize>]) {
+    blocks.iter_mut().for_each(|block| mode.decrypt_block(block));
 }
 
 impl ContentCipher for CbcCipher {

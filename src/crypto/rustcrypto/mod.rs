@@ -37,6 +37,7 @@ mod ecdsa;
 mod key;
 #[cfg(feature = "legacy")]
 mod legacy;
+#[cfg(feature = "oaep")]
 mod oaep;
 #[cfg(feature = "pwri")]
 mod pbkdf2;
@@ -61,6 +62,7 @@ pub use self::legacy::ECDSA_SHA1;
 pub use self::legacy::PBKDF2_SHA1;
 #[cfg(feature = "legacy")]
 pub use self::legacy::{DES_CBC, RSA_PKCS1_SHA1, RSA_PSS_SHA1, SHA1, TRIPLE_DES_CBC};
+#[cfg(feature = "oaep")]
 pub use self::oaep::{RSA_OAEP_SHA1, RSA_OAEP_SHA256, RsaOaepWrapper};
 #[cfg(feature = "pwri")]
 pub use self::pbkdf2::{PBKDF2_SHA256, PBKDF2_SHA384, PBKDF2_SHA512, Pbkdf2Hmac};
@@ -75,12 +77,18 @@ pub use self::rsa::{
 use super::Provider;
 
 /// SHA-2, AES-CBC, RSA, and with feature `ecdsa` ECDSA: no algorithm that RFC 8894 section 2.9 advises against. A content
-/// key is encrypted with PKCS #1 v1.5 padding unless OAEP is asked for; both are read.
+/// key is encrypted with PKCS #1 v1.5 padding unless OAEP (feature `oaep`) is asked for; both are read.
 pub static PROVIDER: Provider = Provider {
     digests: &[&SHA256, &SHA384, &SHA512],
     ciphers: &[&AES_128_CBC, &AES_256_CBC, &AES_192_CBC],
     read_only_ciphers: &[],
-    wrappers: &[&RSA_PKCS1V15, &RSA_OAEP_SHA256, &RSA_OAEP_SHA1],
+    wrappers: &[
+        &RSA_PKCS1V15,
+        #[cfg(feature = "oaep")]
+        &RSA_OAEP_SHA256,
+        #[cfg(feature = "oaep")]
+        &RSA_OAEP_SHA1,
+    ],
     verifiers: &[
         &RSA_PKCS1_SHA256,
         &RSA_PKCS1_SHA384,

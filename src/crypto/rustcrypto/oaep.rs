@@ -1,11 +1,9 @@
-//! RSAES-OAEP (RFC 8017 section 7.1) with one hash function for label and mask, and an empty label; and the mask
-//! generation function MGF1, which RSASSA-PSS shares.
+//! RSAES-OAEP (RFC 8017 section 7.1) with one hash function for label and mask, and an empty label.
 
 use super::digest::{HashFunction, SHA256};
+use super::pss::mask;
 use super::rsa::{encrypt, load};
-use crate::crypto::{
-    ContentKey, Digest, DigestAlgorithm, DigestValue, KeyTransport, KeyWrapper, Rng, Unwrapped,
-};
+use crate::crypto::{ContentKey, Digest, DigestAlgorithm, KeyTransport, KeyWrapper, Rng, Unwrapped};
 use crate::error::{Error, Limit};
 use crate::wire::public_key::SubjectPublicKeyInfo;
 use ::rsa::traits::PublicKeyParts;
@@ -107,16 +105,6 @@ pub(super) fn unpad(hash: &HashFunction, block: &[u8], key_length: usize) -> Unw
         valid &= byte.ct_eq(&0);
     }
     Unwrapped::checked(key, valid)
-}
-
-/// MGF1 (RFC 8017 appendix B.2.1), added to `target` by exclusive or.
-pub(super) fn mask(hash: &HashFunction, seed: &[u8], target: &mut [u8]) {
-    for (counter, chunk) in (0_u32..).zip(target.chunks_mut(hash.id().length())) {
-        let stream: Zeroizing<DigestValue> = Zeroizing::new(hash.digest(&[seed, &counter.to_be_bytes()]));
-        for (byte, other) in chunk.iter_mut().zip(stream.as_bytes()) {
-            *byte ^= other;
-        }
-    }
 }
 
 #[cfg(test)]

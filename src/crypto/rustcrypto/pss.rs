@@ -1,13 +1,13 @@
-//! RSASSA-PSS (RFC 8017 section 8.1): verification.
+//! RSASSA-PSS (RFC 8017 section 8.1): verification; and the mask generation function MGF1, which RSAES-OAEP shares.
 
 use super::digest::{HashFunction, SHA256, SHA384, SHA512};
-use super::oaep::mask;
 use super::rsa::{load, opened};
-use crate::crypto::{DigestAlgorithm, SignatureScheme, Verifier};
+use crate::crypto::{DigestAlgorithm, DigestValue, SignatureScheme, Verifier};
 use crate::error::{BadSignature, Error};
 use crate::wire::public_key::SubjectPublicKeyInfo;
 use ::rsa::traits::PublicKeyParts;
 use core::fmt;
+use zeroize::Zeroizing;
 
 /// RSASSA-PSS with SHA-256 and a salt of 32 bytes.
 pub static RSA_PSS_SHA256: RsaPssVerifier = RsaPssVerifier::new(&SHA256);
@@ -80,6 +80,16 @@ fn is_encoding(hash: &HashFunction, digest: &[u8], block: &[u8], bits: usize) ->
     let expected = hash.digest(&[&[0; 8], digest, salt]);
     let clear = unused.iter().chain(zeros).chain([&high]).all(|byte| *byte == 0);
     Some(clear && *one == 1 && trailer == [0xBC] && expected.as_bytes() == own)
+}
+
+/// MGF1 (RFC 8017 appendix B.2.1), added to `target` by exclusive or.
+pub(super) fn mask(hash: &HashFunction, seed: &[u8], target: &mut [u8]) {
+    for (counter, chunk) in (0_u32..).zip(target.chunks_mut(hash.id().length())) {
+        let stream: Zeroizing<DigestValue> = Zeroizing::new(hash.digest(&[seed, &counter.to_be_bytes()]));
+        for (byte, other) in chunk.iter_mut().zip(stream.as_bytes()) {
+            *byte ^= other;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! A private RSA key: its operations are blinded, and checked against faults.
 
+#[cfg(feature = "oaep")]
 use super::oaep;
 use super::rng::Bounded;
 use super::rsa::{integer, octets, signature_block, unpad};
+#[cfg(not(feature = "oaep"))]
+use crate::crypto::KeyTransport;
 use crate::crypto::{DecryptJob, KeyError, Rng, Unwrapped};
 use crate::error::{Error, InvalidMessage};
 use crate::wire::limits::Limits;
@@ -119,16 +122,21 @@ impl RsaKey {
 
     /// RSAES-PKCS1-v1_5 or RSAES-OAEP (RFC 8017 sections 7.2.2 and 7.1.2).
     pub(super) fn decrypt(&self, job: &DecryptJob, rng: &mut Rng<'_>) -> Result<Unwrapped, KeyError> {
+        #[cfg(not(feature = "oaep"))]
+        if job.transport() != KeyTransport::RsaPkcs1v15 {
+            return Err(KeyError::Unsupported);
+        }
         // Public facts about the ciphertext, and still no error: RFC 3218 section 2.3.2.
         let value = integer(job.encrypted_key(), &self.0);
         let Some(value) = value.filter(|value| **value < *self.0.n().as_ref()) else {
             return Ok(Unwrapped::rejected());
         };
         let block = self.private_operation(&value, rng)?;
-        Ok(match oaep::hash_of(job.transport()) {
-            Some(hash) => oaep::unpad(hash, &block, job.key_length()),
-            None => unpad(&block, job.key_length()),
-        })
+        #[cfg(feature = "oaep")]
+        if let Some(hash) = oaep::hash_of(job.transport()) {
+            return Ok(oaep::unpad(hash, &block, job.key_length()));
+        }
+        Ok(unpad(&block, job.key_length()))
     }
 }
 
