@@ -104,7 +104,7 @@ impl TrustedCa {
         let issuer = issuer(&parsed, is_ca, &recipient).ok_or(ApiMisuse::NoAnchor)?;
         let [recipient, issuer] = [recipient, issuer].map(|own| place(&chained, &own));
         let anchors = trusted;
-        let password_recipients = config.password_recipients;
+        let password_recipients = config.password_recipients.is_some();
         Ok(Self { anchors, chained, recipient, issuer, capabilities, valid_from, password_recipients })
     }
 
@@ -262,7 +262,7 @@ fn recipient<'a>(
         key.check(&config.limits).ok()?;
         let (by_password, wanted) = match key.can_encrypt() {
             true => (false, KeyUsage::KEY_ENCIPHERMENT),
-            false if config.password_recipients => (true, KeyUsage::DIGITAL_SIGNATURE),
+            false if config.password_recipients.is_some() => (true, KeyUsage::DIGITAL_SIGNATURE),
             false => return None,
         };
         let usage = match own.key_usage() {

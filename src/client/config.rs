@@ -1,8 +1,10 @@
 //! What a client uses and how patient it is.
 
 use super::compat::Compat;
+use super::password::{PASSWORDS, Passwords};
 use crate::crypto::{KeyTransport, Provider};
 use crate::error::{Error, PeerMisbehaved};
+use crate::transport::{self, HttpRequest, ScepUrl};
 use crate::wire::capabilities::{Capabilities, Capability};
 use crate::wire::limits::Limits;
 use alloc::string::String;
@@ -14,10 +16,12 @@ pub struct ClientConfig {
     pub(super) provider: &'static Provider,
     pub(super) limits: Limits,
     pub(super) compat: Compat,
+    /// Set with [`Compat::get_pki_operation`], so that other devices do not link it.
+    pub(super) by_get: Option<fn(&ScepUrl, &[u8]) -> HttpRequest>,
     pub(super) require_ra_purpose: bool,
     pub(super) require_scep_standard: bool,
     pub(super) key_transport: KeyTransport,
-    pub(super) password_recipients: bool,
+    pub(super) password_recipients: Option<&'static Passwords>,
     pub(super) ca_identifier: Option<String>,
     pub(super) poll_interval: Duration,
     pub(super) poll_interval_max: Duration,
@@ -31,10 +35,11 @@ impl ClientConfig {
             provider,
             limits: Limits::DEFAULT,
             compat: Compat::STRICT,
+            by_get: None,
             require_ra_purpose: false,
             require_scep_standard: false,
             key_transport: KeyTransport::RsaPkcs1v15,
-            password_recipients: false,
+            password_recipients: None,
             ca_identifier: Some(String::new()),
             poll_interval: Duration::from_secs(10),
             poll_interval_max: Duration::from_secs(3600),
@@ -53,6 +58,7 @@ impl ClientConfig {
     #[must_use]
     pub fn compat(mut self, compat: Compat) -> Self {
         self.compat = compat;
+        self.by_get = if compat.get_pki_operation { Some(transport::get_pki_operation) } else { None };
         self
     }
 
@@ -102,7 +108,7 @@ impl ClientConfig {
     /// and more; there is no [`Decrypt`](super::Decrypt) then.
     #[must_use]
     pub fn password_recipients(mut self, on: bool) -> Self {
-        self.password_recipients = on;
+        self.password_recipients = on.then_some(&PASSWORDS);
         self
     }
 

@@ -2,8 +2,8 @@
 
 use super::ca::TrustedCa;
 use super::config::ClientConfig;
-use super::step::Step;
-use super::transaction::{Transaction, Wanted, fresh_id};
+use super::step::{Done, Step};
+use super::transaction::{ReadFetched, Transaction, Wanted, fresh_id};
 use crate::crypto::{Rng, SignatureScheme};
 use crate::error::{ApiMisuse, BadSignature, Error, PeerMisbehaved, Unsupported};
 use crate::transport::ScepUrl;
@@ -114,6 +114,7 @@ pub(super) fn start(
     ca: TrustedCa,
     query: Query,
     message_type: MessageType,
+    read: ReadFetched,
     rng: &mut Rng<'_>,
 ) -> Result<Step, Error> {
     config.check_capabilities(ca.capabilities())?;
@@ -122,11 +123,7 @@ pub(super) fn start(
     key.check(&config.limits).map_err(|_| ApiMisuse::Certificate)?;
     let id = fresh_id(rng)?;
     let transaction = Transaction { config, url, ca, id, signer: certificate, chain, secret: None };
-    let result = match message_type {
-        MessageType::GetCrl => Wanted::Crl(wanted.clone()),
-        _ => Wanted::Certificate(wanted.clone()),
-    };
-    transaction.message(result, message_type, &wanted, 0, rng)
+    transaction.message(Wanted::Fetched(wanted.clone(), read), message_type, &wanted, 0, rng)
 }
 
 /// The certificate that was asked for, among those of the reply.
@@ -134,7 +131,8 @@ pub(super) fn certificate(
     transaction: &Transaction,
     wanted: &[u8],
     certs_only: &CertsOnly<'_>,
-) -> Result<CertificateDer<'static>, Error> {
+    _: Option<UnixTime>,
+) -> Result<Done, Error> {
     let Transaction { config, ca, .. } = transaction;
     let wanted = IssuerAndSerialNumber::parse(wanted)?;
     let all: Vec<CertificateDer<'static>> =
@@ -145,7 +143,7 @@ pub(super) fn certificate(
         let Some(own) = named else { return false };
         ca.check(config, &own, &all, None).map_err(|error| refused = error).is_ok()
     });
-    found.cloned().ok_or(refused)
+    found.cloned().map(Done::Certificate).ok_or(refused)
 }
 
 /// The CRL that was asked for.
@@ -154,7 +152,7 @@ pub(super) fn crl(
     wanted: &[u8],
     certs_only: &CertsOnly<'_>,
     now: Option<UnixTime>,
-) -> Result<Crl, Error> {
+) -> Result<Done, Error> {
     let Transaction { config, ca, .. } = transaction;
     let wanted = IssuerAndSerialNumber::parse(wanted)?;
     // there is one at most, see `SignedData::parse`
@@ -169,7 +167,7 @@ pub(super) fn crl(
     if now.is_some_and(|now| this_update > now) {
         return Err(BadSignature::Validity.into());
     }
-    Ok(Crl { der: der.to_vec(), checked_time: now.is_some(), next_update })
+    Ok(Done::Crl(Crl { der: der.to_vec(), checked_time: now.is_some(), next_update }))
 }
 
 /// Whether a certificate of the CA that may sign CRLs signed this one. Several may have the issuer's name: after a CA

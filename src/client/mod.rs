@@ -149,7 +149,7 @@ impl Client {
         rng: &mut Rng<'_>,
     ) -> Result<Step, Error> {
         let (config, url) = (Arc::clone(&self.config), ScepUrl::parse(url)?);
-        fetch::start(config, url, ca, query, MessageType::GetCert, rng)
+        fetch::start(config, url, ca, query, MessageType::GetCert, fetch::certificate, rng)
     }
 
     /// Asks for the CRL of the issuer that `query` names (GetCRL, RFC 8894 section 4.6): ends in [`Done::Crl`] or
@@ -163,7 +163,7 @@ impl Client {
         rng: &mut Rng<'_>,
     ) -> Result<Step, Error> {
         let (config, url) = (Arc::clone(&self.config), ScepUrl::parse(url)?);
-        fetch::start(config, url, ca, query, MessageType::GetCrl, rng)
+        fetch::start(config, url, ca, query, MessageType::GetCrl, fetch::crl, rng)
     }
 
     /// Asks for the certificates of the CA that takes over later (GetNextCACert, RFC 8894 section 4.7): ends in

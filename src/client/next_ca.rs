@@ -2,7 +2,7 @@
 
 use super::ca::{TrustedCa, may_anchor};
 use super::config::ClientConfig;
-use super::step::{Stage, Step, Transmit};
+use super::step::{Done, Stage, Step, Transmit};
 use crate::error::{BadSignature, Error, InvalidMessage};
 use crate::message::Unverified;
 use crate::transport::{self, HttpResponse, Operation, ScepUrl};
@@ -55,8 +55,9 @@ impl fmt::Debug for NextCa {
     }
 }
 
-/// Whom the question went to.
+/// Whom the question went to, and who reads the answer: a device that does not ask does not link that.
 pub(super) struct Asked {
+    pub(super) read: fn(&Self, &HttpResponse, Option<UnixTime>) -> Result<Done, Error>,
     config: Arc<ClientConfig>,
     ca: TrustedCa,
 }
@@ -69,13 +70,13 @@ impl fmt::Debug for Asked {
 
 pub(super) fn start(config: Arc<ClientConfig>, url: &ScepUrl, ca: TrustedCa) -> Step {
     let request = transport::get(url, Operation::GetNextCaCert, config.ca_identifier.as_deref());
-    Step::Transmit(Transmit { request, stage: Stage::NextCa(Box::new(Asked { config, ca })) })
+    Step::Transmit(Transmit { request, stage: Stage::NextCa(Box::new(Asked { read, config, ca })) })
 }
 
 /// Reads the answer. It counts only if the present CA or one of its RAs signed it (R-4.7.1-2, T35): a list without a
 /// signature, or signed by the next CA itself, is no answer.
-pub(super) fn read(asked: &Asked, response: &HttpResponse, now: Option<UnixTime>) -> Result<NextCa, Error> {
-    let Asked { config, ca } = asked;
+fn read(asked: &Asked, response: &HttpResponse, now: Option<UnixTime>) -> Result<Done, Error> {
+    let Asked { config, ca, .. } = asked;
     let limits = &config.limits;
     transport::check_response(response, Operation::GetNextCaCert, limits.response)?;
     let body = normalize(&response.body, limits)?.into_owned();
@@ -101,7 +102,7 @@ pub(super) fn read(asked: &Asked, response: &HttpResponse, now: Option<UnixTime>
         certificates = vouched_for(asked, outside, now)?;
     }
     check(ca, &certificates, now)?;
-    Ok(NextCa { certificates, capabilities: ca.capabilities(), now })
+    Ok(Done::NextCa(NextCa { certificates, capabilities: ca.capabilities(), now }))
 }
 
 fn owned(set: &CertificateSet<'_>) -> Vec<CertificateDer<'static>> {
@@ -115,7 +116,7 @@ fn vouched_for(
     mut outside: Vec<CertificateDer<'static>>,
     now: Option<UnixTime>,
 ) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let Asked { config, ca } = asked;
+    let Asked { config, ca, .. } = asked;
     // the signer's own comes along
     outside.retain(|der| !ca.certificates().contains(der));
     for der in &outside {

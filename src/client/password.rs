@@ -2,14 +2,46 @@
 
 use super::ca::TrustedCa;
 use super::config::ClientConfig;
-use crate::crypto::{ChallengePassword, Digest};
+use crate::crypto::{ChallengePassword, ContentEncryption, Digest, Provider, Rng};
 use crate::error::{ApiMisuse, Error};
+use crate::message::{OpenPolicy, Opened, Verified, envelope_for_password};
 use crate::wire::certificate::Certificate;
 use crate::wire::public_key::SubjectPublicKeyInfo;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
 
 /// The challenge password of a transaction that is encrypted by it. In memory only: saved state never holds it.
 pub(super) type Secret = Arc<ChallengePassword>;
+
+/// What it takes. [`ClientConfig::password_recipients`] brings it in, so that other devices do not link it.
+pub(super) struct Passwords {
+    is_strong: fn(&ChallengePassword) -> bool,
+    /// Encrypts a request.
+    pub(super) seal:
+        fn(&Provider, &[u8], &ChallengePassword, ContentEncryption, &mut Rng<'_>) -> Result<Vec<u8>, Error>,
+    /// Opens a reply.
+    pub(super) open:
+        fn(&Verified, &OpenPolicy<'_>, Option<&ChallengePassword>, &mut Rng<'_>) -> Result<Opened, Error>,
+}
+
+pub(super) static PASSWORDS: Passwords =
+    Passwords { is_strong: ChallengePassword::is_strong, seal: envelope_for_password, open };
+
+fn open(
+    reply: &Verified,
+    policy: &OpenPolicy<'_>,
+    challenge: Option<&ChallengePassword>,
+    rng: &mut Rng<'_>,
+) -> Result<Opened, Error> {
+    reply.password_envelope(policy, rng)?.open(challenge)
+}
+
+impl fmt::Debug for Passwords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passwords")
+    }
+}
 
 /// Checks what can be known before anything is sent: the provider, and for a `signer` whose key cannot open a reply the
 /// switch, else `misuse`, and the challenge.
@@ -22,8 +54,8 @@ pub(super) fn check_early(
     check_provider(config)?;
     match (signer.can_encrypt(), config.password_recipients) {
         (true, _) => Ok(()),
-        (false, true) => check_strength(challenge),
-        (false, false) => Err(misuse.into()),
+        (false, Some(passwords)) => passwords.check_strength(challenge),
+        (false, None) => Err(misuse.into()),
     }
 }
 
@@ -40,9 +72,9 @@ pub(super) fn check(
     }
     check_provider(config)?;
     match config.password_recipients {
-        true => check_strength(challenge).map(|()| true),
-        false if signer.can_encrypt() => Err(ApiMisuse::Recipient.into()),
-        false => Err(ApiMisuse::PublicKey.into()),
+        Some(passwords) => passwords.check_strength(challenge).map(|()| true),
+        None if signer.can_encrypt() => Err(ApiMisuse::Recipient.into()),
+        None => Err(ApiMisuse::PublicKey.into()),
     }
 }
 
@@ -54,16 +86,18 @@ pub(super) fn is_needed(signer: &SubjectPublicKeyInfo<'_>, ca: &TrustedCa) -> Re
 
 /// With the switch on, the provider lists what is written for a password.
 pub(super) fn check_provider(config: &ClientConfig) -> Result<(), Error> {
-    if config.password_recipients {
+    if config.password_recipients.is_some() {
         config.provider.password_kdf(Digest::Sha256).map_err(|_| ApiMisuse::Algorithm)?;
     }
     Ok(())
 }
 
-/// R-3.1-4: no message goes out open, or under a password that can be guessed (T47).
-fn check_strength(challenge: Option<&ChallengePassword>) -> Result<(), Error> {
-    match challenge {
-        Some(challenge) if challenge.is_strong() => Ok(()),
-        _ => Err(ApiMisuse::WeakChallenge.into()),
+impl Passwords {
+    /// R-3.1-4: no message goes out open, or under a password that can be guessed (T47).
+    fn check_strength(&self, challenge: Option<&ChallengePassword>) -> Result<(), Error> {
+        match challenge {
+            Some(challenge) if (self.is_strong)(challenge) => Ok(()),
+            _ => Err(ApiMisuse::WeakChallenge.into()),
+        }
     }
 }

@@ -1,12 +1,11 @@
 //! From a reply to what it means (RFC 8894 section 3.3.2).
 
-use super::fetch;
 use super::poll::Wait;
 use super::step::{Decrypt, Done, Failed, Issued, Stage, Step, Transmit, UntrustedText};
 use super::transaction::{Requested, Transaction, Wanted};
 use crate::crypto::{KeyError, Provider, Rng, Unwrapped, random};
 use crate::error::{BadEnvelope, BadSignature, Error, FailInfo, InvalidMessage, PeerMisbehaved};
-use crate::message::{Correlation, Envelope, OpenPolicy, Opened, PasswordEnvelope, Unverified, Verified};
+use crate::message::{Correlation, Envelope, OpenPolicy, Opened, Unverified, Verified};
 use crate::transport::{self, HttpRequest, HttpResponse, Operation};
 use crate::wire::attributes::{MessageType, PkiStatus};
 use crate::wire::capabilities::Capability;
@@ -43,11 +42,11 @@ impl InFlight {
     /// By POST, unless the CA lists none and [`Compat::get_pki_operation`](super::Compat::get_pki_operation) is on.
     pub(super) fn send(self, message: Vec<u8>) -> Step {
         let Transaction { config, url, ca, .. } = &self.transaction;
-        let by_get =
-            config.compat.get_pki_operation && !ca.capabilities().contains(Capability::PostPkiOperation);
-        let request = match by_get {
-            true => transport::get_pki_operation(url, &message),
-            false => transport::post(url, message),
+        let request = match config.by_get {
+            Some(by_get) if !ca.capabilities().contains(Capability::PostPkiOperation) => {
+                by_get(url, &message)
+            }
+            _ => transport::post(url, message),
         };
         Step::Transmit(Transmit { request, stage: Stage::Reply(Box::new(self)) })
     }
@@ -70,7 +69,7 @@ impl InFlight {
 pub(super) enum Verdict {
     Success(Envelope),
     /// For a device whose key cannot decrypt.
-    SuccessByPassword(PasswordEnvelope),
+    SuccessByPassword(Opened),
     Failure(FailInfo, Option<UntrustedText>),
     /// With a byte that spreads the next polls of a fleet, and the seconds that the server asks to wait.
     Pending(Requested, u8, Option<u32>),
@@ -119,10 +118,13 @@ pub(super) fn read(
                 any_key_identifier: true,
             };
             // T3: our key says which it has to be, never the reply
-            match Certificate::parse(signer)?.public_key().can_encrypt() {
-                true => Ok(Verdict::Success(reply.envelope(&policy, rng)?)),
-                false => Ok(Verdict::SuccessByPassword(reply.password_envelope(&policy, rng)?)),
+            if Certificate::parse(signer)?.public_key().can_encrypt() {
+                return Ok(Verdict::Success(reply.envelope(&policy, rng)?));
             }
+            // a transaction like that is not begun, and not gone on with, without the switch
+            let passwords = config.password_recipients.ok_or(BadEnvelope::Recipient)?;
+            let secret = flight.transaction.secret.as_deref();
+            Ok(Verdict::SuccessByPassword((passwords.open)(&reply, &policy, secret, rng)?))
         }
     }
 }
@@ -138,10 +140,7 @@ pub(super) fn proceed(
         Verdict::Success(envelope) => {
             Ok(Step::Decrypt(Decrypt(Box::new(Sealed { flight, envelope, request, now }))))
         }
-        Verdict::SuccessByPassword(envelope) => {
-            let opened = envelope.open(flight.transaction.secret.as_deref());
-            finish(flight, opened, request, now)
-        }
+        Verdict::SuccessByPassword(opened) => finish(flight, Ok(opened), request, now),
         Verdict::Failure(fail_info, text) => Ok(Step::Done(Done::Refused { fail_info, text })),
         Verdict::Pending(requested, jitter, retry_after) => {
             Ok(Step::Wait(Wait::new(flight.transaction, requested, flight.polls, jitter, retry_after)))
@@ -192,10 +191,7 @@ fn outcome(flight: &InFlight, opened: &Opened, now: Option<UnixTime>) -> Result<
     let certs_only = CertsOnly::parse(&content, limits)?;
     match &flight.wanted {
         Wanted::Issued(requested) => issued(transaction, requested, &certs_only, now).map(Done::Issued),
-        Wanted::Certificate(wanted) => {
-            fetch::certificate(transaction, wanted, &certs_only).map(Done::Certificate)
-        }
-        Wanted::Crl(wanted) => fetch::crl(transaction, wanted, &certs_only, now).map(Done::Crl),
+        Wanted::Fetched(wanted, read) => read(transaction, wanted, &certs_only, now),
     }
 }
 

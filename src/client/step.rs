@@ -242,8 +242,8 @@ impl Transmit {
                 Ok(verdict) => reply::proceed(*flight, verdict, request, now),
                 Err(error) => Err(Failed::new(error, Self { request, stage: Stage::Reply(flight) })),
             },
-            Stage::NextCa(asked) => match next_ca::read(&asked, &response, now) {
-                Ok(next) => Ok(Step::Done(Done::NextCa(next))),
+            Stage::NextCa(asked) => match (asked.read)(&asked, &response, now) {
+                Ok(done) => Ok(Step::Done(done)),
                 Err(error) => Err(Failed::new(error, Self { request, stage: Stage::NextCa(asked) })),
             },
         }

@@ -5,22 +5,21 @@ use super::config::ClientConfig;
 use super::password::Secret;
 use super::reply::InFlight;
 use super::sign::Signing;
-use super::step::{Sign, Step};
+use super::step::{Done, Sign, Step};
 use crate::crypto::{Purpose, Rng, random};
 use crate::error::{ApiMisuse, Error};
-use crate::message::{self, Addressee, Correlation, Fields, envelope};
+use crate::message::{self, Correlation, Fields, envelope_for_certificate};
 use crate::transport::ScepUrl;
 use crate::wire::algorithm::{ContentEncryption, Digest};
 use crate::wire::attributes::{MessageType, Nonce, TransactionId};
 use crate::wire::capabilities::Capability;
 use crate::wire::certificate::Certificate;
+use crate::wire::certs_only::CertsOnly;
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::fmt::Write as _;
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, UnixTime};
 
 /// The two parties, and the transactionID.
 #[derive(Clone)]
@@ -41,11 +40,13 @@ pub(super) struct Transaction {
 #[derive(Clone)]
 pub(super) enum Wanted {
     Issued(Requested),
-    /// The certificate that this IssuerAndSerialNumber names.
-    Certificate(Vec<u8>),
-    /// The CRL of the issuer in this IssuerAndSerialNumber.
-    Crl(Vec<u8>),
+    /// What has to do with this IssuerAndSerialNumber, and who reads it: a device that fetches nothing does not link that.
+    Fetched(Vec<u8>, ReadFetched),
 }
+
+/// Finds what was asked for in a reply.
+pub(super) type ReadFetched =
+    fn(&Transaction, &[u8], &CertsOnly<'_>, Option<UnixTime>) -> Result<Done, Error>;
 
 /// A certificate that was requested.
 #[derive(Clone)]
@@ -64,10 +65,12 @@ impl fmt::Debug for Transaction {
 
 /// A transactionID that nobody used before: 128 random bits.
 pub(super) fn fresh_id(rng: &mut Rng<'_>) -> Result<TransactionId, Error> {
-    let mut text = String::with_capacity(32);
+    let mut text = Vec::with_capacity(32);
     for byte in random::random_array::<16>(rng)? {
-        // writing to a String cannot fail
-        let _ = write!(text, "{byte:02x}");
+        // not `write!`: a device that prints nothing else would have all of `core::fmt` for this
+        text.extend(
+            [byte >> 4, byte & 15].map(|digit| if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }),
+        );
     }
     TransactionId::new(text)
 }
@@ -116,12 +119,18 @@ impl Transaction {
         let provider = self.config.provider;
         let Algorithms { digest, cipher } = Algorithms::choose(&self.config, &self.ca)?;
         let recipient = Certificate::parse(self.ca.recipient())?;
-        let addressee = match recipient.public_key().can_encrypt() {
-            true => Addressee::Certificate { certificate: &recipient, transport: self.config.key_transport },
-            // questions about certificates have no challenge
-            false => Addressee::Password(self.secret.as_deref().ok_or(ApiMisuse::Recipient)?),
-        };
-        let sealed = envelope(provider, content, addressee, cipher, rng)?;
+        let sealed =
+            match (recipient.public_key().can_encrypt(), self.config.password_recipients, &self.secret) {
+                (true, ..) => {
+                    let transport = self.config.key_transport;
+                    envelope_for_certificate(provider, content, &recipient, transport, cipher, rng)?
+                }
+                (false, Some(passwords), Some(secret)) => {
+                    (passwords.seal)(provider, content, secret, cipher, rng)?
+                }
+                // questions about certificates have no challenge
+                _ => return Err(ApiMisuse::Recipient.into()),
+            };
         let nonce = Nonce::from_bytes(&random::random_array::<16>(rng)?)?;
         let fields = Fields {
             message_type,

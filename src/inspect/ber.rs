@@ -1,8 +1,7 @@
 //! Elements in BER, read as far as they go: cut off, without end, with lengths that DER does not have.
 
 use super::finding::{Deviation, Findings, Place};
-use crate::wire::normalize::Header;
-use crate::wire::tlv::{self, Writer};
+use crate::wire::tlv::{self, Header, Writer};
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::ops::Range;

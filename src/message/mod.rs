@@ -23,3 +23,5 @@ pub use password::PasswordEnvelope;
 pub(crate) use path::check_path_within;
 pub use path::{PathContext, check_path};
 pub use seal::{Addressee, Draft, Fields, envelope};
+#[cfg(feature = "client")]
+pub(crate) use seal::{envelope_for_certificate, envelope_for_password};

@@ -1,6 +1,8 @@
 //! From content to bytes: encrypt first, then sign (RFC 8894 section 3.1).
 
-use crate::crypto::{ChallengePassword, ContentKey, Provider, Purpose, Rng, SignJob, Signature, password};
+use crate::crypto::{
+    ChallengePassword, ContentCipher, ContentKey, Provider, Purpose, Rng, SignJob, Signature, password,
+};
 use crate::error::{ApiMisuse, Error, FailInfo};
 use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport};
 use crate::wire::attributes::{MessageType, Nonce, PkiStatus, SignedAttributesDraft, TransactionId};
@@ -49,44 +51,87 @@ pub fn envelope(
     algorithm: ContentEncryption,
     rng: &mut Rng<'_>,
 ) -> Result<Vec<u8>, Error> {
-    let cipher = provider.cipher(algorithm)?;
-    let key = ContentKey::random(algorithm.key_length(), rng)?;
-    let mut iv = [0; BLOCK];
-    let iv = fresh_iv(&mut iv, algorithm, rng)?;
-    let mut buffer = pad(content, algorithm.block_length());
-    cipher.encrypt(key.as_bytes(), iv, &mut buffer)?;
-    let encode = |recipient| {
-        EnvelopedDataDraft { recipient, content_encryption: algorithm, iv, encrypted_content: &buffer }
-            .encode()
-    };
     match addressee {
         Addressee::Certificate { certificate, transport } => {
-            let wrapper = provider.wrapper(transport)?;
-            let encrypted_key = wrapper.wrap(&certificate.public_key(), &key, rng)?;
-            Ok(encode(RecipientDraft::KeyTransport {
-                recipient: certificate.issuer_and_serial(),
-                key_transport: wrapper.id(),
-                encrypted_key: &encrypted_key,
-            }))
+            envelope_for_certificate(provider, content, certificate, transport, algorithm, rng)
         }
-        Addressee::Password(challenge) => {
-            if !challenge.is_strong() {
-                return Err(ApiMisuse::WeakChallenge.into());
-            }
-            let kdf = provider.password_kdf(PRF).map_err(|_| ApiMisuse::Algorithm)?;
-            let mut salt = [0; SALT];
-            rng.try_fill_bytes(&mut salt)?;
-            let mut iv = [0; BLOCK];
-            let iv = fresh_iv(&mut iv, algorithm, rng)?;
-            // the content cipher wraps its own key: no key stands under a weaker one
-            let mut key_encryption_key = Zeroizing::new(vec![0; algorithm.key_length()]);
-            kdf.derive(challenge.expose().as_bytes(), &salt, ITERATIONS, &mut key_encryption_key);
-            let encrypted_key = password::wrap(cipher, &key_encryption_key, iv, &key, rng)?;
-            let key_derivation =
-                Pbkdf2Parameters { salt: &salt, iterations: ITERATIONS, key_length: None, prf: PRF };
-            let encrypted_key = &encrypted_key;
-            Ok(encode(RecipientDraft::Password { key_derivation, cipher: algorithm, iv, encrypted_key }))
-        }
+        Addressee::Password(challenge) => envelope_for_password(provider, content, challenge, algorithm, rng),
+    }
+}
+
+/// [`envelope`] for the owner of a certificate: what a client that knows no other way links.
+pub(crate) fn envelope_for_certificate(
+    provider: &Provider,
+    content: &[u8],
+    certificate: &Certificate<'_>,
+    transport: KeyTransport,
+    algorithm: ContentEncryption,
+    rng: &mut Rng<'_>,
+) -> Result<Vec<u8>, Error> {
+    let sealed = Sealed::new(provider, content, algorithm, rng)?;
+    let wrapper = provider.wrapper(transport)?;
+    let encrypted_key = wrapper.wrap(&certificate.public_key(), &sealed.key, rng)?;
+    Ok(sealed.encode(RecipientDraft::KeyTransport {
+        recipient: certificate.issuer_and_serial(),
+        key_transport: wrapper.id(),
+        encrypted_key: &encrypted_key,
+    }))
+}
+
+/// [`envelope`] for who knows a challenge password.
+pub(crate) fn envelope_for_password(
+    provider: &Provider,
+    content: &[u8],
+    challenge: &ChallengePassword,
+    algorithm: ContentEncryption,
+    rng: &mut Rng<'_>,
+) -> Result<Vec<u8>, Error> {
+    let sealed = Sealed::new(provider, content, algorithm, rng)?;
+    if !challenge.is_strong() {
+        return Err(ApiMisuse::WeakChallenge.into());
+    }
+    let kdf = provider.password_kdf(PRF).map_err(|_| ApiMisuse::Algorithm)?;
+    let mut salt = [0; SALT];
+    rng.try_fill_bytes(&mut salt)?;
+    let mut iv = [0; BLOCK];
+    let iv = fresh_iv(&mut iv, algorithm, rng)?;
+    // the content cipher wraps its own key: no key stands under a weaker one
+    let mut key_encryption_key = Zeroizing::new(vec![0; algorithm.key_length()]);
+    kdf.derive(challenge.expose().as_bytes(), &salt, ITERATIONS, &mut key_encryption_key);
+    let encrypted_key = password::wrap(sealed.cipher, &key_encryption_key, iv, &sealed.key, rng)?;
+    let key_derivation = Pbkdf2Parameters { salt: &salt, iterations: ITERATIONS, key_length: None, prf: PRF };
+    let encrypted_key = &encrypted_key;
+    Ok(sealed.encode(RecipientDraft::Password { key_derivation, cipher: algorithm, iv, encrypted_key }))
+}
+
+/// Encrypted content, whose key is still to be protected.
+struct Sealed {
+    cipher: &'static dyn ContentCipher,
+    key: ContentKey,
+    iv: [u8; BLOCK],
+    buffer: Zeroizing<Vec<u8>>,
+}
+
+impl Sealed {
+    fn new(
+        provider: &Provider,
+        content: &[u8],
+        algorithm: ContentEncryption,
+        rng: &mut Rng<'_>,
+    ) -> Result<Self, Error> {
+        let cipher = provider.cipher(algorithm)?;
+        let key = ContentKey::random(algorithm.key_length(), rng)?;
+        let mut iv = [0; BLOCK];
+        let drawn = fresh_iv(&mut iv, algorithm, rng)?;
+        let mut buffer = pad(content, algorithm.block_length());
+        cipher.encrypt(key.as_bytes(), drawn, &mut buffer)?;
+        Ok(Self { cipher, key, iv, buffer })
+    }
+
+    fn encode(&self, recipient: RecipientDraft<'_>) -> Vec<u8> {
+        let content_encryption = self.cipher.id();
+        let iv = self.iv.get(..content_encryption.block_length()).unwrap_or_default();
+        EnvelopedDataDraft { recipient, content_encryption, iv, encrypted_content: &self.buffer }.encode()
     }
 }
 

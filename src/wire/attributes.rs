@@ -191,9 +191,25 @@ impl<'a> SignedAttributes<'a> {
         Ok(value.filter(|value| STRINGS.contains(&value.tag)).map(|value| {
             // Enough for the longest result, so that a long text is not copied as a whole.
             let enough = value.value.len().min(FAIL_INFO_TEXT.saturating_mul(4));
-            let text = String::from_utf8_lossy(value.value.get(..enough).unwrap_or_default());
-            let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-            text.chars().take(FAIL_INFO_TEXT).map(shown).collect()
+            let mut text = String::new();
+            let mut rest = value.value.get(..enough).unwrap_or_default();
+            let mut room = FAIL_INFO_TEXT;
+            // `String::from_utf8_lossy` in less flash
+            while room > 0 && !rest.is_empty() {
+                let (valid, bad) = match core::str::from_utf8(rest) {
+                    Ok(_) => (rest.len(), 0),
+                    Err(error) => (error.valid_up_to(), error.error_len().unwrap_or(rest.len())),
+                };
+                let (good, after) = rest.split_at_checked(valid).unwrap_or_default();
+                let replaced = if bad > 0 { Some(char::REPLACEMENT_CHARACTER) } else { None };
+                for char in core::str::from_utf8(good).unwrap_or_default().chars().chain(replaced).take(room)
+                {
+                    text.push(if char.is_control() { char::REPLACEMENT_CHARACTER } else { char });
+                    room = room.saturating_sub(1);
+                }
+                rest = after.get(bad..).unwrap_or_default();
+            }
+            text
         }))
     }
 

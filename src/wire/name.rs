@@ -1,9 +1,8 @@
 //! Distinguished names: reading, showing and comparing them.
 
 use super::limits::Limits;
-use super::normalize::Header;
 use super::oid::Oid;
-use super::tlv::{self, Reader};
+use super::tlv::{self, Header, Reader};
 use crate::error::{Error, InvalidMessage, Limit};
 use alloc::string::String;
 use core::fmt::{self, Write as _};

@@ -11,14 +11,11 @@
 
 use super::limits::Limits;
 use super::oid::Oid;
-use super::tlv::{self, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET};
+use super::tlv::{self, CONSTRUCTED, Header, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET};
 use crate::error::{Error, InvalidMessage, Limit};
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
-use der::{Encode, Length};
 
-/// Bit 6 of an identifier octet (X.690 section 8.1.2.5).
-const CONSTRUCTED: u8 = 0x20;
 /// `[0]` and `[1]`, constructed.
 const CONTEXT_0: u8 = tlv::context(0);
 const CONTEXT_1: u8 = tlv::context(1);
@@ -75,49 +72,6 @@ pub fn normalize<'a>(input: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, 
 /// The part of `before` that reading took, when `after` is what it left.
 fn consumed<'a>(before: &'a [u8], after: &[u8]) -> &'a [u8] {
     before.len().checked_sub(after.len()).and_then(|length| before.get(..length)).unwrap_or_default()
-}
-
-/// Identifier and length octets in BER. Tag numbers above 30 are refused.
-#[derive(Clone, Copy)]
-pub(crate) struct Header {
-    /// The identifier octet.
-    pub(crate) tag: u8,
-    /// Length of the contents; `None` when indefinite.
-    pub(crate) length: Option<usize>,
-    /// Whether DER has the length in these octets.
-    pub(crate) is_der: bool,
-}
-
-impl Header {
-    /// Takes a header from the front of `input`.
-    pub(crate) fn read(input: &mut &[u8]) -> Result<Self, InvalidMessage> {
-        let (&[tag, first], mut rest) = input.split_first_chunk().ok_or(InvalidMessage::Ber)?;
-        if tag & 0x1F == 0x1F {
-            return Err(InvalidMessage::Ber);
-        }
-        let (length, is_der) = match first {
-            0..0x80 => (Some(usize::from(first)), true),
-            0x80 if tag & CONSTRUCTED != 0 => (None, false),
-            // A primitive element cannot be indefinite; 0xFF is reserved (X.690 section 8.1.3.5).
-            0x80 | 0xFF => return Err(InvalidMessage::Ber),
-            _ => {
-                let octets = rest.split_off(..usize::from(first & 0x7F)).ok_or(InvalidMessage::Ber)?;
-                let length = octets
-                    .iter()
-                    .try_fold(0_usize, |length, octet| Some(length.checked_mul(256)? | usize::from(*octet)))
-                    .ok_or(InvalidMessage::Ber)?;
-                (Some(length), length >= 0x80 && octets.first() != Some(&0))
-            }
-        };
-        *input = rest;
-        Ok(Self { tag, length, is_der })
-    }
-
-    /// Takes the contents of an element of definite length from the front of `input`.
-    pub(super) fn contents<'a>(&self, input: &mut &'a [u8]) -> Result<&'a [u8], InvalidMessage> {
-        let length = self.length.ok_or(InvalidMessage::Ber)?;
-        input.split_off(..length).ok_or(InvalidMessage::Ber)
-    }
 }
 
 /// What an element is, as far as it matters here.
@@ -295,10 +249,7 @@ impl Walk {
         let start = self.output.as_ref().map_or(0, Vec::len);
         contents(self)?;
         let Some(output) = &mut self.output else { return Ok(()) };
-        let mut octets = [0; 8];
-        let length = Length::try_from(output.len().saturating_sub(start)).map_err(|_| InvalidMessage::Ber)?;
-        let length = length.encode_to_slice(&mut octets).map_err(|_| InvalidMessage::Ber)?;
-        output.splice(start..start, [tag].into_iter().chain(length.iter().copied()));
+        tlv::enclose(output, tag, start);
         Ok(())
     }
 }
@@ -307,6 +258,7 @@ impl Walk {
 mod tests {
     use super::*;
     use alloc::vec;
+    use der::{Encode as _, Length};
 
     const INTEGER_1: &[u8] = &[0x02, 1, 1];
     const END: &[u8] = &[0, 0];

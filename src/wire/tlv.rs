@@ -1,9 +1,8 @@
-//! Reading and writing tag-length-value triples (X.690), on top of `der`'s reader.
+//! Reading and writing tag-length-value triples (X.690).
 
 use crate::error::{Error, InvalidMessage};
 use alloc::vec::Vec;
 use core::ops::Range;
-use der::{Decode as _, Length, Reader as _, SliceReader};
 
 pub(crate) const BOOLEAN: u8 = 0x01;
 pub(crate) const INTEGER: u8 = 0x02;
@@ -21,6 +20,9 @@ pub(crate) const UNIVERSAL_STRING: u8 = 0x1C;
 pub(crate) const BMP_STRING: u8 = 0x1E;
 pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const SET: u8 = 0x31;
+
+/// Bit 6 of an identifier octet (X.690 section 8.1.2.5).
+pub(super) const CONSTRUCTED: u8 = 0x20;
 
 /// Context-specific tag `[number]`, constructed. Numbers above 30 do not occur in this crate.
 pub(crate) const fn context(number: u8) -> u8 {
@@ -58,6 +60,49 @@ impl<'a> Tlv<'a> {
     }
 }
 
+/// Identifier and length octets in BER. Tag numbers above 30 are refused.
+#[derive(Clone, Copy)]
+pub(crate) struct Header {
+    /// The identifier octet.
+    pub(crate) tag: u8,
+    /// Length of the contents; `None` when indefinite.
+    pub(crate) length: Option<usize>,
+    /// Whether DER has the length in these octets.
+    pub(crate) is_der: bool,
+}
+
+impl Header {
+    /// Takes a header from the front of `input`.
+    pub(crate) fn read(input: &mut &[u8]) -> Result<Self, InvalidMessage> {
+        let (&[tag, first], mut rest) = input.split_first_chunk().ok_or(InvalidMessage::Ber)?;
+        if tag & 0x1F == 0x1F {
+            return Err(InvalidMessage::Ber);
+        }
+        let (length, is_der) = match first {
+            0..0x80 => (Some(usize::from(first)), true),
+            0x80 if tag & CONSTRUCTED != 0 => (None, false),
+            // A primitive element cannot be indefinite; 0xFF is reserved (X.690 section 8.1.3.5).
+            0x80 | 0xFF => return Err(InvalidMessage::Ber),
+            _ => {
+                let octets = rest.split_off(..usize::from(first & 0x7F)).ok_or(InvalidMessage::Ber)?;
+                let length = octets
+                    .iter()
+                    .try_fold(0_usize, |length, octet| Some(length.checked_mul(256)? | usize::from(*octet)))
+                    .ok_or(InvalidMessage::Ber)?;
+                (Some(length), length >= 0x80 && octets.first() != Some(&0))
+            }
+        };
+        *input = rest;
+        Ok(Self { tag, length, is_der })
+    }
+
+    /// Takes the contents of an element of definite length from the front of `input`.
+    pub(super) fn contents<'a>(&self, input: &mut &'a [u8]) -> Result<&'a [u8], InvalidMessage> {
+        let length = self.length.ok_or(InvalidMessage::Ber)?;
+        input.split_off(..length).ok_or(InvalidMessage::Ber)
+    }
+}
+
 /// Reads elements one after the other. Lengths are definite and minimal, as DER has them.
 #[derive(Clone)]
 pub(crate) struct Reader<'a> {
@@ -80,19 +125,13 @@ impl<'a> Reader<'a> {
 
     /// The next element, whatever it is. Tag 0 and tag numbers above 30 do not occur.
     pub(crate) fn any(&mut self) -> Result<Tlv<'a>, Error> {
-        // Not `der::Header`, which refuses UniversalString and other universal types that it has no name for.
-        let (&tag, after_tag) = self.rest.split_first().ok_or(InvalidMessage::Der)?;
-        if tag == 0 || tag & 0x1F == 0x1F {
-            return Err(InvalidMessage::Der.into());
-        }
-        let mut reader = SliceReader::new(after_tag).map_err(|_| InvalidMessage::Der)?;
-        let length = Length::decode(&mut reader).map_err(|_| InvalidMessage::Der)?;
-        let value = reader.read_slice(length).map_err(|_| InvalidMessage::Der)?;
-        let left = usize::try_from(reader.remaining_len()).map_err(|_| InvalidMessage::Der)?;
-        let end = self.rest.len().checked_sub(left).ok_or(InvalidMessage::Der)?;
-        let (raw, rest) = self.rest.split_at_checked(end).ok_or(InvalidMessage::Der)?;
+        let (raw, mut rest) = (self.rest, self.rest);
+        let header = Header::read(&mut rest).ok().filter(|header| header.is_der && header.tag != 0);
+        let header = header.ok_or(InvalidMessage::Der)?;
+        let value = header.contents(&mut rest).map_err(|_| InvalidMessage::Der)?;
+        let raw = raw.len().checked_sub(rest.len()).and_then(|length| raw.get(..length)).unwrap_or_default();
         self.rest = rest;
-        Ok(Tlv { tag, value, raw })
+        Ok(Tlv { tag: header.tag, value, raw })
     }
 
     /// The next element, which must have this tag.
@@ -161,18 +200,7 @@ impl Writer {
     pub(crate) fn nested(&mut self, tag: u8, write: impl FnOnce(&mut Self)) {
         let start = self.0.len();
         write(self);
-        self.enclose(tag, start);
-    }
-
-    /// Puts a header in front of what was written since `start`. Not part of [`Self::nested`], of which there is a copy for
-    /// each caller.
-    #[inline(never)]
-    fn enclose(&mut self, tag: u8, start: usize) {
-        let (header, length) = header(tag, self.0.len().saturating_sub(start));
-        self.0.extend(header.iter().take(length));
-        if let Some(written) = self.0.get_mut(start..) {
-            written.rotate_right(length.min(written.len()));
-        }
+        enclose(&mut self.0, tag, start);
     }
 
     /// Elements that are encoded already.
@@ -182,6 +210,21 @@ impl Writer {
 
     pub(crate) fn finish(self) -> Vec<u8> {
         self.0
+    }
+}
+
+/// Puts a header in front of what was written since `start`. Not part of [`Writer::nested`], of which there is a copy for
+/// each caller.
+#[inline(never)]
+pub(super) fn enclose(output: &mut Vec<u8>, tag: u8, start: usize) {
+    let (header, length) = header(tag, output.len().saturating_sub(start));
+    output.extend_from_slice(header.get(..length).unwrap_or_default());
+    // not `rotate_right`: what moves memory for that takes 2 KB of a device's flash
+    let written = output.get_mut(start..).unwrap_or_default();
+    written.reverse();
+    if let Some((header, contents)) = written.split_at_mut_checked(length) {
+        header.reverse();
+        contents.reverse();
     }
 }
 
