@@ -96,13 +96,12 @@ impl TrustedCa {
                 Err(error) => refused = Some(error),
             }
         }
-        let parsed: Vec<Certificate<'_>> =
-            chained.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
-        let is_ca = |own: &Certificate<'_>| own.is_ca() || is_one_of(own, anchors);
-        let recipient = recipient(&parsed, is_ca, config);
+        // all of them, since they chain
+        let parsed = parsed(&chained);
+        let recipient = recipient(&parsed, anchors, config);
         let recipient = recipient.ok_or(refused.unwrap_or(ApiMisuse::Recipient.into()))?;
-        let issuer = issuer(&parsed, is_ca, &recipient).ok_or(ApiMisuse::NoAnchor)?;
-        let [recipient, issuer] = [recipient, issuer].map(|own| place(&chained, &own));
+        let issuer = parsed.get(recipient).and_then(|own| issuer(&parsed, anchors, own));
+        let issuer = issuer.ok_or(ApiMisuse::NoAnchor)?;
         let anchors = trusted;
         let password_recipients = config.password_recipients.is_some();
         Ok(Self { anchors, chained, recipient, issuer, capabilities, valid_from, password_recipients })
@@ -115,15 +114,14 @@ impl TrustedCa {
     /// [`ApiMisuse::Recipient`] when it is none of them, or has no RSA key and
     /// [`ClientConfig::password_recipients`] was off.
     pub fn with_recipient(mut self, certificate: &CertificateDer<'_>) -> Result<Self, Error> {
-        let parsed: Vec<Certificate<'_>> =
-            self.chained.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
-        let chosen = parsed.iter().find(|own| own.as_der() == certificate.as_ref());
+        let parsed = parsed(&self.chained);
+        let place = parsed.iter().position(|own| own.as_der() == certificate.as_ref());
         let fits =
             |key: SubjectPublicKeyInfo<'_>| key.can_encrypt() || self.password_recipients && key.ec().is_ok();
-        let chosen = chosen.filter(|own| fits(own.public_key())).ok_or(ApiMisuse::Recipient)?;
-        let is_ca = |own: &Certificate<'_>| own.is_ca() || is_one_of(own, self.anchors());
-        let issuer = issuer(&parsed, is_ca, chosen).ok_or(ApiMisuse::NoAnchor)?;
-        let (recipient, issuer) = (place(&self.chained, chosen), place(&self.chained, &issuer));
+        let recipient = place.ok_or(ApiMisuse::Recipient)?;
+        let chosen =
+            parsed.get(recipient).filter(|own| fits(own.public_key())).ok_or(ApiMisuse::Recipient)?;
+        let issuer = issuer(&parsed, self.anchors(), chosen).ok_or(ApiMisuse::NoAnchor)?;
         (self.recipient, self.issuer) = (recipient, issuer);
         Ok(self)
     }
@@ -171,7 +169,7 @@ impl TrustedCa {
             Certificate::parse(der).is_ok_and(|own| {
                 let usage = own.key_usage().is_none_or(|usage| usage.contains(KeyUsage::DIGITAL_SIGNATURE));
                 let is_ra = || usage && may_be_ra(&own, require_purpose);
-                own.is_ca() || is_one_of(&own, self.anchors()) || is_ra()
+                is_ca(&own, self.anchors()) || is_ra()
             })
         })
     }
@@ -179,7 +177,7 @@ impl TrustedCa {
     /// The CA certificates.
     pub(super) fn authorities(&self) -> impl Iterator<Item = Certificate<'_>> {
         let parsed = self.chained.iter().filter_map(|der| Certificate::parse(der).ok());
-        parsed.filter(|own| own.is_ca() || is_one_of(own, self.anchors()))
+        parsed.filter(|own| is_ca(own, self.anchors()))
     }
 
     /// Checks that `leaf` chains to an anchor. Under a CA that takes over later, the dates are those of that time.
@@ -209,11 +207,6 @@ impl fmt::Debug for TrustedCa {
 
 /// In place of a certificate that is not there; there always is one.
 static NONE: CertificateDer<'static> = CertificateDer::from_slice(&[]);
-
-/// Where a certificate stands in a list that has it.
-fn place(list: &[CertificateDer<'static>], certificate: &Certificate<'_>) -> usize {
-    list.iter().position(|der| der.as_ref() == certificate.as_der()).unwrap_or(list.len())
-}
 
 /// `now`, or later: when a staged CA is valid.
 fn no_earlier(valid_from: Option<UnixTime>, now: Option<UnixTime>) -> Option<UnixTime> {
@@ -248,16 +241,21 @@ fn issues_any(issuer: &Certificate<'_>, all: &[Certificate<'_>], of_ca: bool) ->
     })
 }
 
-/// The certificate to encrypt for: one whose keyUsage says keyEncipherment, or that has no keyUsage; an end entity
-/// before a CA, and the CA at the bottom of a chain before those above it. Encrypting for the wrong one is the most
-/// frequent fault of SCEP clients. After all of those come keys that cannot encrypt: what stands for them is the
-/// challenge password, so their keyUsage has to say that they answer.
-fn recipient<'a>(
-    all: &[Certificate<'a>],
-    is_ca: impl Fn(&Certificate<'a>) -> bool,
+/// A CA certificate, or an anchor of old that does not say.
+fn is_ca(certificate: &Certificate<'_>, anchors: &[CertificateDer<'static>]) -> bool {
+    certificate.is_ca() || is_one_of(certificate, anchors)
+}
+
+/// The certificate to encrypt for, by its place in `all`: one whose keyUsage says keyEncipherment, or that has no
+/// keyUsage; an end entity before a CA, and the CA at the bottom of a chain before those above it. Encrypting for the
+/// wrong one is the most frequent fault of SCEP clients. After all of those come keys that cannot encrypt: what stands
+/// for them is the challenge password, so their keyUsage has to say that they answer.
+fn recipient(
+    all: &[Certificate<'_>],
+    anchors: &[CertificateDer<'static>],
     config: &ClientConfig,
-) -> Option<Certificate<'a>> {
-    let rank = |own: &Certificate<'a>| {
+) -> Option<usize> {
+    let rank = |own: &Certificate<'_>| {
         let key = own.public_key();
         key.check(&config.limits).ok()?;
         let (by_password, wanted) = match key.can_encrypt() {
@@ -271,25 +269,58 @@ fn recipient<'a>(
             Some(_) if config.compat.recipient_without_key_encipherment => 2,
             Some(_) => return None,
         };
-        if !is_ca(own) && !may_be_ra(own, config.require_ra_purpose) {
+        let is_ca = is_ca(own, anchors);
+        if !is_ca && !may_be_ra(own, config.require_ra_purpose) {
             return None;
         }
         // an RA that says so comes before an end entity that says nothing, and may be a device
-        let silent = !is_ca(own) && own.extended_key_usage().is_none();
+        let silent = !is_ca && own.extended_key_usage().is_none();
         // usage 2 comes last of all; otherwise the place in the hierarchy counts first
-        Some((by_password, usage == 2, is_ca(own), silent, issues_any(own, all, false), usage))
+        let faults = [by_password, usage == 2, is_ca, silent, issues_any(own, all, false), usage == 1];
+        Some(faults.into_iter().fold(0_u8, |rank, fault| rank << 1 | u8::from(fault)))
     };
-    let ranked = all.iter().filter_map(|own| rank(own).map(|rank| (rank, *own)));
-    ranked.min_by_key(|(rank, _)| *rank).map(|(_, own)| own)
+    best(all, rank)
 }
 
-/// The CA above the recipient, or else the one at the bottom.
-fn issuer<'a>(
-    all: &[Certificate<'a>],
-    is_ca: impl Fn(&Certificate<'a>) -> bool,
-    recipient: &Certificate<'a>,
-) -> Option<Certificate<'a>> {
-    let named = |own: &Certificate<'a>| !is_ca(recipient) && recipient.issuer().matches(&own.subject());
-    let authorities = all.iter().filter(|own| is_ca(own));
-    authorities.min_by_key(|own| (!named(own), issues_any(own, all, true))).copied()
+/// The CA above the recipient, or else the one at the bottom, by its place in `all`.
+fn issuer(
+    all: &[Certificate<'_>],
+    anchors: &[CertificateDer<'static>],
+    recipient: &Certificate<'_>,
+) -> Option<usize> {
+    let has_name = !is_ca(recipient, anchors);
+    best(all, |own| {
+        let named = has_name && recipient.issuer().matches(&own.subject());
+        is_ca(own, anchors).then(|| u8::from(!named) << 1 | u8::from(issues_any(own, all, true)))
+    })
+}
+
+/// The place of the first certificate with the lowest rank.
+fn best(all: &[Certificate<'_>], rank: impl Fn(&Certificate<'_>) -> Option<u8>) -> Option<usize> {
+    let mut best = None;
+    for (place, own) in all.iter().enumerate() {
+        if let Some(rank) = rank(own)
+            && best.is_none_or(|(lowest, _)| rank < lowest)
+        {
+            best = Some((rank, place));
+        }
+    }
+    best.map(|(_, place)| place)
+}
+
+/// Copies of certificates that belong to somebody else.
+pub(super) fn owned<'a>(list: impl Iterator<Item = &'a [u8]>) -> Vec<CertificateDer<'static>> {
+    let mut certificates = Vec::new();
+    for der in list {
+        certificates.push(CertificateDer::from(der).into_owned());
+    }
+    certificates
+}
+
+fn parsed<'a>(list: &'a [CertificateDer<'static>]) -> Vec<Certificate<'a>> {
+    let mut certificates = Vec::with_capacity(list.len());
+    for der in list {
+        certificates.extend(Certificate::parse(der));
+    }
+    certificates
 }

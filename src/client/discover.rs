@@ -1,5 +1,6 @@
 //! GetCACaps and GetCACert (RFC 8894 sections 3.5 and 4.2). Nothing in the answers is authenticated.
 
+use super::ca::owned;
 use super::config::ClientConfig;
 use super::enrol::Draft;
 use super::step::{Done, Stage, Step, Transmit};
@@ -77,6 +78,5 @@ pub(super) fn ca_certificates(
     let limits = &plan.config.limits;
     transport::check_response(response, Operation::GetCaCert, limits.response)?;
     let body = normalize(&response.body, limits)?;
-    let list = certs_only::ca_certificates(&body, limits)?;
-    Ok(list.into_iter().map(|der| CertificateDer::from(der).into_owned()).collect())
+    Ok(owned(certs_only::ca_certificates(&body, limits)?.into_iter()))
 }

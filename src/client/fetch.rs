@@ -1,6 +1,6 @@
 //! GetCert and GetCRL (RFC 8894 sections 3.3.4, 4.5 and 4.6).
 
-use super::ca::TrustedCa;
+use super::ca::{TrustedCa, owned};
 use super::config::ClientConfig;
 use super::step::{Done, Step};
 use super::transaction::{ReadFetched, Transaction, Wanted, fresh_id};
@@ -135,8 +135,7 @@ pub(super) fn certificate(
 ) -> Result<Done, Error> {
     let Transaction { config, ca, .. } = transaction;
     let wanted = IssuerAndSerialNumber::parse(wanted)?;
-    let all: Vec<CertificateDer<'static>> =
-        certs_only.certificates().iter().map(|der| CertificateDer::from(der).into_owned()).collect();
+    let all = owned(certs_only.certificates().iter());
     let mut refused = Error::from(PeerMisbehaved::NoCertificate);
     let found = all.iter().find(|der| {
         let named = Certificate::parse(der).ok().filter(|own| wanted.matches(own));

@@ -1,6 +1,6 @@
 //! GetNextCACert: the certificates of the CA that takes over later (RFC 8894 section 4.7).
 
-use super::ca::{TrustedCa, may_anchor};
+use super::ca::{TrustedCa, may_anchor, owned};
 use super::config::ClientConfig;
 use super::step::{Done, Stage, Step, Transmit};
 use crate::error::{BadSignature, Error, InvalidMessage};
@@ -11,7 +11,7 @@ use crate::wire::certificate::Certificate;
 use crate::wire::certs_only::CertsOnly;
 use crate::wire::normalize::normalize;
 use crate::wire::oid::Oid;
-use crate::wire::signed_data::{CertificateSet, SignedData};
+use crate::wire::signed_data::SignedData;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -80,7 +80,7 @@ fn read(asked: &Asked, response: &HttpResponse, now: Option<UnixTime>) -> Result
     let limits = &config.limits;
     transport::check_response(response, Operation::GetNextCaCert, limits.response)?;
     let body = normalize(&response.body, limits)?.into_owned();
-    let outside = owned(&SignedData::parse(&body, limits)?.certificates());
+    let outside = owned(SignedData::parse(&body, limits)?.certificates().iter());
     let message = Unverified::parse(body, limits)?.verify_by(config.provider, ca.signers(config))?;
     if now.is_some() {
         ca.check(config, &Certificate::parse(message.signer())?, &[], now)?;
@@ -96,17 +96,13 @@ fn read(asked: &Asked, response: &HttpResponse, now: Option<UnixTime>) -> Result
     }
     let mut certificates = match message.content() {
         [] => Vec::new(),
-        content => owned(&CertsOnly::parse(&normalize(content, limits)?, limits)?.certificates()),
+        content => owned(CertsOnly::parse(&normalize(content, limits)?, limits)?.certificates().iter()),
     };
     if certificates.is_empty() {
         certificates = vouched_for(asked, outside, now)?;
     }
     check(ca, &certificates, now)?;
     Ok(Done::NextCa(NextCa { certificates, capabilities: ca.capabilities(), now }))
-}
-
-fn owned(set: &CertificateSet<'_>) -> Vec<CertificateDer<'static>> {
-    set.iter().map(|der| CertificateDer::from(der).into_owned()).collect()
 }
 
 /// What some servers put next to the content instead of into it. The signature does not cover that, so each has to chain

@@ -1,6 +1,6 @@
 //! PENDING: waiting, saving, resuming, polling (RFC 8894 sections 3.3.3 and 4.4).
 
-use super::ca::TrustedCa;
+use super::ca::{TrustedCa, owned};
 use super::config::ClientConfig;
 use super::password::{self, Secret};
 use super::step::{Failed, Step};
@@ -226,6 +226,5 @@ pub(super) fn resume(config: Arc<ClientConfig>, saved: &[u8]) -> Result<Wait, Er
 }
 
 fn certificates(decoder: &mut Decoder<'_>) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let list = decoder.list(MAX_CERTIFICATES)?;
-    Ok(list.into_iter().map(|der| CertificateDer::from(der).into_owned()).collect())
+    Ok(owned(decoder.list(MAX_CERTIFICATES)?.into_iter()))
 }

@@ -1,5 +1,6 @@
 //! From a reply to what it means (RFC 8894 section 3.3.2).
 
+use super::ca::owned;
 use super::poll::Wait;
 use super::step::{Decrypt, Done, Failed, Issued, Stage, Step, Transmit, UntrustedText};
 use super::transaction::{Requested, Transaction, Wanted};
@@ -16,7 +17,7 @@ use crate::wire::public_key::SubjectPublicKeyInfo;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::UnixTime;
 
 /// A request that waits for its reply.
 #[derive(Clone)]
@@ -205,8 +206,7 @@ fn issued(
 ) -> Result<Issued, Error> {
     let Transaction { config, ca, signer, .. } = transaction;
     let key = SubjectPublicKeyInfo::parse(&requested.public_key)?;
-    let mut others: Vec<CertificateDer<'static>> =
-        certs_only.certificates().iter().map(|der| CertificateDer::from(der).into_owned()).collect();
+    let mut others = owned(certs_only.certificates().iter());
     // others for our key may be there too: our self-signed one, an earlier one (R-3.3.2.1-2)
     let mut refused = Error::from(PeerMisbehaved::NoCertificate);
     let found = others.iter().position(|der| {
@@ -221,6 +221,10 @@ fn issued(
         };
         checked.map_err(|error| refused = error).is_ok()
     });
-    let certificate = others.remove(found.ok_or(refused)?);
+    // to the end, and off: `remove` would be the only one who needs `memmove`, which is 1.6 KB of a device's flash
+    for place in found.ok_or(refused)?..others.len().saturating_sub(1) {
+        others.swap(place, place.saturating_add(1));
+    }
+    let certificate = others.pop().ok_or(refused)?;
     Ok(Issued { certificate, others, ca: ca.clone(), checked_time: now.is_some() })
 }

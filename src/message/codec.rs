@@ -74,11 +74,13 @@ impl<'a> Decoder<'a> {
         Ok(head)
     }
 
+    #[inline(never)]
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Error> {
         let length = self.take(4)?.try_into().map_err(|_| DAMAGED)?;
         self.take(usize::try_from(u32::from_be_bytes(length)).map_err(|_| DAMAGED)?)
     }
 
+    #[inline(never)]
     pub(crate) fn number(&mut self) -> Result<u64, Error> {
         self.take(8)?.try_into().map(u64::from_be_bytes).map_err(|_| DAMAGED)
     }
@@ -89,7 +91,11 @@ impl<'a> Decoder<'a> {
         if count > most {
             return Err(DAMAGED);
         }
-        (0..count).map(|_| self.bytes()).collect()
+        let mut list = Vec::new();
+        for _ in 0..count {
+            list.push(self.bytes()?);
+        }
+        Ok(list)
     }
 
     pub(crate) fn finish(self) -> Result<(), Error> {

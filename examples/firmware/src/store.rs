@@ -36,13 +36,9 @@ fn check(bytes: &[u8]) -> [u8; CHECK] {
 
 /// A record; `None` when there is none, or one that was not written to its end.
 pub(crate) fn read(name: &CStr) -> Option<Vec<u8>> {
-    let mut bytes = raw(name)?;
+    let bytes = raw(name)?;
     let (stored, record) = bytes.split_at_checked(CHECK)?;
-    if *stored != check(record) {
-        return None;
-    }
-    bytes.drain(..CHECK);
-    Some(bytes)
+    if *stored == check(record) { Some(record.to_vec()) } else { None }
 }
 
 /// Stores a record in place of an earlier one.
