@@ -32,8 +32,9 @@ use rusqlite::Connection;
 use scep::crypto::rustcrypto::PROVIDER;
 use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::{
-    Decide, Identity, MemoryStore, Recorded, Refusal, Responder, ServerConfig, State, Store, Transaction,
-    TransactionKey, Transition, conformance, drive,
+    ChallengeId, ChallengeStore, Decide, Identity, MemoryStore, OneTimeChallenge, Recorded, Refusal,
+    Responder, ServerConfig, State, Store, Transaction, TransactionKey, Transition, challenge_conformance,
+    challenge_samples, conformance, drive,
 };
 use scep::transport::HttpRequest;
 use std::path::{Path, PathBuf};
@@ -67,6 +68,16 @@ impl Store for Spy {
     }
 }
 
+impl ChallengeStore for Spy {
+    fn load_challenge(&self, id: &ChallengeId) -> Result<Option<OneTimeChallenge>, Self::Error> {
+        self.0.load_challenge(id)
+    }
+
+    fn add_challenge(&self, challenge: &OneTimeChallenge) -> Result<(), Self::Error> {
+        self.0.add_challenge(challenge)
+    }
+}
+
 /// A transaction that begins as pending, and its change to issued.
 fn transitions() -> [Transition; 2] {
     let spy = Spy::default();
@@ -88,6 +99,80 @@ fn the_sqlite_store_conforms() {
     let path = folder("conforms").join("scep.db");
     conformance(&SqliteStore::open(&path).unwrap()).unwrap();
     assert_eq!(certificates(&path), 1);
+    let path = folder("conforms_challenges").join("scep.db");
+    challenge_conformance(&SqliteStore::open(&path).unwrap()).unwrap();
+}
+
+// T9: two servers on one store
+#[test]
+fn of_two_stores_on_one_file_one_reserves_a_challenge() {
+    let path = folder("two_challenges").join("scep.db");
+    let stores = [SqliteStore::open(&path).unwrap(), SqliteStore::open(&path).unwrap()];
+    // the last transitions of a run on a store that conforms: two transactions, each with a challenge
+    let spy = Spy::default();
+    challenge_conformance(&spy).unwrap();
+    let seen = spy.1.into_inner().unwrap();
+    let minted = challenge_samples().unwrap()[0].clone();
+    let rivals: Vec<Transition> = seen
+        .into_iter()
+        .filter(|seen| {
+            seen.challenge().is_some_and(|change| change.id() == minted.id() && change.from() == Some(1))
+        })
+        .collect();
+    assert_eq!(rivals.len(), 2);
+    assert_ne!(rivals[0].key(), rivals[1].key());
+    for round in 0..20 {
+        let [first, second] = &stores;
+        if round > 0 {
+            let connection = Connection::open(&path).unwrap();
+            connection.execute_batch("DELETE FROM challenges; DELETE FROM transactions;").unwrap();
+        }
+        first.add_challenge(&minted).unwrap();
+        let barrier = Barrier::new(2);
+        let stored: Vec<bool> = thread::scope(|scope| {
+            let barrier = &barrier;
+            let racers = [(first, &rivals[0]), (second, &rivals[1])].map(|(store, rival)| {
+                scope.spawn(move || {
+                    barrier.wait();
+                    store.record(rival).unwrap() == Recorded::Stored
+                })
+            });
+            racers.map(|racer| racer.join().unwrap()).into()
+        });
+        assert_eq!(stored.iter().filter(|stored| **stored).count(), 1, "{stored:?}");
+        assert_eq!(second.load_challenge(minted.id()).unwrap().unwrap().revision(), 2);
+        let rows = rivals.iter().filter(|rival| first.load(rival.key()).unwrap().is_some()).count();
+        assert_eq!(rows, 1);
+    }
+}
+
+// T49
+#[test]
+fn expired_challenges_make_room_and_a_full_store_takes_no_more() {
+    let path = folder("challenges_full").join("scep.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let [first, second] = challenge_samples().unwrap();
+    store.add_challenge(&first).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
+        INSERT INTO challenges SELECT randomblob(32), 1, 1800000000, x'' FROM n";
+    connection.execute(fill, []).unwrap();
+    assert!(matches!(store.add_challenge(&second), Err(StoreError::FullOfChallenges)));
+    store.purge(first.expires()).unwrap();
+    assert_eq!(store.load_challenge(first.id()).unwrap(), None);
+    store.add_challenge(&second).unwrap();
+    assert_eq!(store.load_challenge(second.id()).unwrap(), Some(second));
+}
+
+// a database of the version before this one has no challenges, and is otherwise the same
+#[test]
+fn a_database_without_challenges_gets_the_table() {
+    let path = folder("version_3").join("scep.db");
+    drop(SqliteStore::open(&path).unwrap());
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch("DROP TABLE challenges; PRAGMA user_version = 3;").unwrap();
+    let [first, _] = challenge_samples().unwrap();
+    SqliteStore::open(&path).unwrap().add_challenge(&first).unwrap();
 }
 
 // T54

@@ -472,6 +472,24 @@ mod tests {
         }
     }
 
+    // T9: while a certificate is being issued, and when whoever was to issue it is gone
+    #[test]
+    fn a_transaction_that_is_being_issued_waits_until_its_time_is_over() {
+        let until = at(130);
+        let stored = stored(State::Issuing { challenge: ChallengeId::new([5; 32]), until });
+        let busy = Ruling::Refuse(PeerMisbehaved::TransactionBusy);
+        let cells = [
+            (SAME, Ruling::Hold, Ruling::Decide),
+            (OTHER, busy, Ruling::Decide),
+            (Asked::Outcome, Ruling::Hold, Ruling::DecideHeld),
+        ];
+        for (asked, before, after) in cells {
+            assert_eq!(rule(Some(&stored), asked, at(129)), before, "{asked:?}");
+            assert_eq!(rule(Some(&stored), asked, until), after, "{asked:?}");
+        }
+        assert_eq!(Transaction::from_bytes(&stored.to_bytes()).unwrap(), stored);
+    }
+
     #[test]
     fn an_expired_transaction_is_gone() {
         let transaction = stored(issued());

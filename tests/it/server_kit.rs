@@ -336,6 +336,13 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Makes a change by hand.
+    pub(crate) fn record(&self, transition: &Transition) -> Recorded {
+        Shelf(self).record(transition).unwrap()
+    }
+}
+
 /// The server's keys.
 struct Hand<'a>(&'a Server);
 
@@ -399,7 +406,7 @@ impl Store for Shelf<'_> {
 
 /// What came back, and what it cost.
 pub(crate) struct Answer<'a> {
-    server: &'a Server,
+    pub(crate) server: &'a Server,
     pub(crate) outcome: Outcome,
     pub(crate) counts: Counts,
     /// Whether the store changed.

@@ -1,0 +1,214 @@
+//! What may be certified: which wishes of a request pass, and what is checked of a certificate before it leaves.
+
+use crate::requests::*;
+use crate::server_kit::*;
+use crate::support::{name, tlv};
+use scep::error::{ApiMisuse, Error, PeerMisbehaved};
+use scep::server::{Authorized, IssuancePolicy, IssuedChain};
+use scep::wire::{Extensions, KeyUsage, Limits, Oid, extended_key_usage, subject_alt_names};
+
+const NAME_CONSTRAINTS: Oid<'static> = Oid::new(&[0x55, 0x1D, 30]);
+const TEMPLATE: Oid<'static> = Oid::new(&[0x2B, 6, 1, 4, 1, 0x82, 0x37, 21, 7]);
+const SID: &str = "tag:microsoft.com,2022-09-14:sid:S-1-5-21-1-2-3-500";
+
+fn purposes(list: &[Oid<'_>]) -> Vec<u8> {
+    seq(&[&list.iter().flat_map(|purpose| oid(*purpose)).collect::<Vec<u8>>()])
+}
+
+fn names(list: &[(u8, &[u8])]) -> Vec<u8> {
+    seq(&[&list.iter().flat_map(|(tag, value)| tlv(*tag, &[value])).collect::<Vec<u8>>()])
+}
+
+/// szOID_NTDS_CA_SECURITY_EXT with this identifier.
+fn security(sid: &str) -> Vec<u8> {
+    let object = oid(Oid::new(&[0x2B, 6, 1, 4, 1, 0x82, 0x37, 25, 2, 1]));
+    seq(&[&tlv(0xA0, &[&object, &tlv(0xA0, &[&tlv(4, &[sid.as_bytes()])])])])
+}
+
+fn usage(bits: u8) -> Vec<u8> {
+    vec![3, 2, 0, bits]
+}
+
+/// A request for these extensions that an operator has approved.
+fn authorized(policy: IssuancePolicy, wishes: &[(Oid<'static>, Vec<u8>)]) -> (Server, Authorized) {
+    let server = Server::with(config().issuance(policy));
+    let message = with_csr(|csr| csr.attributes.as_mut().unwrap().push(extension_request(wishes)));
+    let authorized = server.up_to_question(&message).approve();
+    (server, authorized)
+}
+
+/// What passes.
+fn wishes(policy: IssuancePolicy, wishes: &[(Oid<'static>, Vec<u8>)]) -> Result<Vec<u8>, Error> {
+    authorized(policy, wishes).1.wishes()
+}
+
+fn usual() -> IssuancePolicy {
+    IssuancePolicy::default()
+}
+
+// T19, T23, T24: whatever a request says, no CA, no power, and no account comes of it
+#[test]
+fn wishes_for_more_than_a_device_needs_are_left_out() {
+    let asked = [
+        (Oid::BASIC_CONSTRAINTS, seq(&[&[1, 1, 0xFF], &[2, 1, 3]])),
+        (Oid::KEY_USAGE, usage(0xA4)),
+        (
+            Oid::EXTENDED_KEY_USAGE,
+            purposes(&[
+                Oid::ANY_EXTENDED_KEY_USAGE,
+                Oid::CLIENT_AUTH,
+                Oid::ENROLLMENT_AGENT,
+                Oid::SMART_CARD_LOGON,
+            ]),
+        ),
+        (
+            Oid::SUBJECT_ALT_NAME,
+            names(&[(0x82, b"a.example"), (0x86, SID.as_bytes()), (0x86, SID.to_uppercase().as_bytes())]),
+        ),
+        (NAME_CONSTRAINTS, seq(&[])),
+        (Oid::CERTIFICATE_POLICIES, seq(&[])),
+        (Oid::NTDS_CA_SECURITY, security("S-1-5-21-1-2-3-500")),
+        (TEMPLATE, seq(&[&oid(TEMPLATE)])),
+    ];
+    let passed = wishes(usual(), &asked).unwrap();
+    let passed = Extensions::parse(&passed, &Limits::DEFAULT).unwrap();
+    let kinds: Vec<_> = passed.iter().map(|extension| extension.oid).collect();
+    assert_eq!(kinds, [Oid::KEY_USAGE, Oid::EXTENDED_KEY_USAGE, Oid::SUBJECT_ALT_NAME]);
+    let value = |which| passed.get(which).unwrap().value;
+    let usage = KeyUsage::from_extension(value(Oid::KEY_USAGE)).unwrap();
+    assert_eq!(usage, KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT);
+    assert_eq!(extended_key_usage(value(Oid::EXTENDED_KEY_USAGE)).unwrap(), [Oid::CLIENT_AUTH]);
+    assert_eq!(value(Oid::SUBJECT_ALT_NAME), names(&[(0x82, b"a.example")]));
+    assert_eq!(subject_alt_names(value(Oid::SUBJECT_ALT_NAME), &Limits::DEFAULT).unwrap().len(), 1);
+
+    // a CA's key usage does not pass even where it is listed, nor does the extension that makes one
+    let all = KeyUsage::KEY_CERT_SIGN | KeyUsage::CRL_SIGN | KeyUsage::NON_REPUDIATION;
+    let listed = usual().key_usage(all).also_extension(Oid::BASIC_CONSTRAINTS).also_extension(TEMPLATE);
+    let passed =
+        wishes(listed, &[asked[0].clone(), (Oid::KEY_USAGE, vec![3, 2, 0, 0xC6]), asked[7].clone()]).unwrap();
+    let passed = Extensions::parse(&passed, &Limits::DEFAULT).unwrap();
+    let kinds: Vec<_> = passed.iter().map(|extension| extension.oid).collect();
+    assert_eq!(kinds, [Oid::KEY_USAGE, TEMPLATE]);
+    let usage = KeyUsage::from_extension(passed.get(Oid::KEY_USAGE).unwrap().value).unwrap();
+    assert_eq!(usage, KeyUsage::NON_REPUDIATION);
+}
+
+// T22: to leave such a name out would be another certificate than was asked for
+#[test]
+fn alternative_names_of_other_kinds_are_refused() {
+    for (tag, value) in [
+        (0xA0, &[6, 1, 42, 0xA0, 3, 12, 1, b'u'][..]),
+        (0xA4, &name("CN=x")),
+        (0x88, &[42, 3]),
+        (0x87, &[1, 2, 3]),
+        (0x82, b"a\0.example"),
+        (0x81, "\u{fc}@example".as_bytes()),
+    ] {
+        let asked = [(Oid::SUBJECT_ALT_NAME, names(&[(0x82, b"a.example"), (tag, value)]))];
+        assert_eq!(wishes(usual(), &asked), Err(PeerMisbehaved::Policy.into()), "{tag:02X}");
+    }
+    let plain =
+        names(&[(0x82, b"a.example"), (0x81, b"a@example"), (0x86, b"urn:a"), (0x87, &[127, 0, 0, 1])]);
+    let passed = wishes(usual(), &[(Oid::SUBJECT_ALT_NAME, plain.clone())]).unwrap();
+    let passed = Extensions::parse(&passed, &Limits::DEFAULT).unwrap();
+    assert_eq!(passed.get(Oid::SUBJECT_ALT_NAME).unwrap().value, plain);
+}
+
+#[test]
+fn a_request_without_wishes_has_none() {
+    assert_eq!(wishes(usual(), &[]), Ok(Vec::new()));
+    assert_eq!(wishes(usual(), &[(TEMPLATE, seq(&[]))]), Ok(Vec::new()));
+}
+
+/// Whether a certificate with this change may leave.
+#[track_caller]
+fn leaves(policy: IssuancePolicy, asked: &[(Oid<'static>, Vec<u8>)], change: impl FnOnce(&mut X509)) -> bool {
+    let (server, authorized) = authorized(policy, asked);
+    let mut template = X509::of(SUBJECT, "CN=Server CA", &DEVICE);
+    change(&mut template);
+    match IssuedChain::new(certificate(&template.sign(&CA)), Vec::new(), authorized) {
+        Ok(_) => true,
+        Err(mismatch) => {
+            assert_eq!(mismatch.error, ApiMisuse::Chain.into());
+            assert!(server.snapshot().is_empty());
+            false
+        }
+    }
+}
+
+// T19, T20, T22, T23, T24: whatever the issuer's software made of it
+#[test]
+fn a_certificate_that_says_too_much_does_not_leave() {
+    let host = [(Oid::SUBJECT_ALT_NAME, names(&[(0x82, b"a.example"), (0x82, b"b.example")]))];
+    let with = |which: Oid<'static>, value: Vec<u8>| move |t: &mut X509| t.extensions.push((which, value));
+    let san = |list: &[(u8, &[u8])]| with(Oid::SUBJECT_ALT_NAME, names(list));
+    let purpose = |which: Oid<'_>| with(Oid::EXTENDED_KEY_USAGE, purposes(&[Oid::CLIENT_AUTH, which]));
+    let account = with(Oid::NTDS_CA_SECURITY, security("S-1-5-21-1-2-3-500"));
+
+    assert!(leaves(usual(), &host, |_| ()));
+    assert!(leaves(usual(), &host, san(&[(0x82, b"b.example")])));
+    assert!(leaves(usual(), &host, san(&[(0x82, b"b.example"), (0x82, b"a.example")])));
+    assert!(leaves(usual(), &host, purpose(Oid::SERVER_AUTH)));
+    assert!(leaves(usual(), &host, |t| t.subject = name("O=test, CN=DEV1")));
+
+    assert!(!leaves(usual(), &host, san(&[(0x82, b"c.example")])));
+    assert!(!leaves(usual(), &[], san(&[(0x82, b"a.example")])));
+    assert!(!leaves(usual(), &host, |t| t.subject = name("CN=dev1")));
+    assert!(
+        !leaves(usual(), &host, |t| t.usage = Some(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_CERT_SIGN))
+    );
+    assert!(!leaves(usual(), &host, |t| t.usage = Some(KeyUsage::CRL_SIGN)));
+    // cannot be read, so it may be one
+    assert!(!leaves(usual(), &host, with(Oid::BASIC_CONSTRAINTS, vec![0x30, 1, 1])));
+    assert!(!leaves(usual(), &host, with(Oid::EXTENDED_KEY_USAGE, vec![0x30, 1])));
+    for which in [
+        Oid::ANY_EXTENDED_KEY_USAGE,
+        Oid::SMART_CARD_LOGON,
+        Oid::PKINIT_CLIENT_AUTH,
+        Oid::PKINIT_KDC,
+        Oid::ENROLLMENT_AGENT,
+        Oid::OCSP_SIGNING,
+        Oid::CMC_RA,
+        Oid::CMC_CA,
+    ] {
+        assert!(!leaves(usual(), &host, purpose(which)), "{which}");
+        assert!(leaves(usual().also_purpose(which), &host, purpose(which)), "{which}");
+    }
+    // asked for or not
+    let asked = [(Oid::NTDS_CA_SECURITY, security("S-1-5-21-1-2-3-500"))];
+    assert!(!leaves(usual(), &asked, account.clone()));
+    assert!(!leaves(
+        usual(),
+        &[(Oid::SUBJECT_ALT_NAME, names(&[(0x86, SID.as_bytes())]))],
+        san(&[(0x86, SID.as_bytes())])
+    ));
+    assert!(leaves(usual().directory_sids(true), &asked, account));
+    assert!(leaves(
+        usual().directory_sids(true),
+        &host,
+        san(&[(0x86, SID.as_bytes()), (0x82, b"a.example")])
+    ));
+
+    // R-3.3.2.1-6
+    assert!(leaves(usual().issuer_names(true), &host, |t| t.subject = name("CN=as the CA likes")));
+    assert!(leaves(usual().issuer_names(true), &[], san(&[(0x82, b"c.example")])));
+    assert!(!leaves(usual().issuer_names(true), &host, |t| t.is_ca = true));
+    assert!(!leaves(usual().issuer_names(true), &host, san(&[(0x86, SID.as_bytes())])));
+}
+
+// R-2.5-6: a renewal may ask for fewer names than its certificate has, and get all of them
+#[test]
+fn a_renewed_certificate_may_keep_the_names_of_the_one_before() {
+    let server = Server::with(config().renewal(true));
+    let alt_names = names(&[(0x82, b"a.example")]);
+    let mut old = X509 { serial: vec![0x52], ..X509::of(SUBJECT, "CN=Server CA", &DEVICE) };
+    old.extensions.push((Oid::SUBJECT_ALT_NAME, alt_names.clone()));
+    for (other, fits) in [(alt_names, true), (names(&[(0x82, b"b.example")]), false)] {
+        let question = server.up_to_renewal(&renewal_with("17", &old.sign(&CA), |_| ()));
+        let mut new = X509::of(SUBJECT, "CN=Server CA", &DEVICE_2);
+        new.extensions.push((Oid::SUBJECT_ALT_NAME, other));
+        let chain =
+            IssuedChain::new(certificate(&new.sign(&CA)), Vec::new(), question.approve_unrevoked().unwrap());
+        assert_eq!(chain.is_ok(), fits);
+    }
+}
