@@ -146,15 +146,30 @@ impl Lab {
         self.path(device).join(name).exists()
     }
 
-    fn revoke(&self, serial: &[u8]) {
+    /// Runs a command beside the server. Gives the lines that it printed.
+    fn server(&self, command: &str, more: &[&str]) -> Result<Vec<String>, String> {
         #[derive(Parser)]
         struct Line {
             #[command(subcommand)]
             command: admin::Command,
         }
-        let (dir, serial) = (self.path("ca"), hex(serial));
-        let line = ["server", "revoke", "--dir", dir.to_str().unwrap(), "--serial", &serial];
-        admin::run(Line::try_parse_from(line).unwrap().command, &mut |_| {}).unwrap();
+        let dir = self.path("ca");
+        let line =
+            ["server", command, "--dir", dir.to_str().unwrap()].into_iter().chain(more.iter().copied());
+        let line = Line::try_parse_from(line).map_err(|error| error.to_string())?;
+        let mut lines = Vec::new();
+        let ended = admin::run(line.command, &mut |line| lines.push(line.into()));
+        ended.map(|()| lines).map_err(|error| error.to_string())
+    }
+
+    fn revoke(&self, serial: &[u8]) {
+        self.server("revoke", &["--serial", &hex(serial)]).unwrap();
+    }
+
+    /// A one-time challenge.
+    fn challenge(&self, more: &[&str]) -> String {
+        let [text] = <[String; 1]>::try_from(self.server("challenge", more).unwrap()).unwrap();
+        text
     }
 }
 
@@ -196,6 +211,71 @@ fn a_renewal_replaces_key_and_certificate_and_keeps_those_before() {
     failed(lab.client("renew", "dev", "--alg p256 --key-bits 2048"), "--key-bits is for --alg rsa");
     failed(lab.client("renew", "nobody", ""), "no such folder");
     assert!(!lab.path("nobody").exists());
+}
+
+/// Every file below a folder, with what is in it.
+fn contents(folder: &std::path::Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => contents(&path, files),
+            false => files.push((path.clone(), fs::read(&path).unwrap())),
+        }
+    }
+}
+
+// T9, T20, T50: as an operator and a device use them
+#[test]
+fn a_one_time_challenge_is_for_one_name_and_one_certificate_and_in_no_file() {
+    let lab = Lab::start("one-time", |options| options.challenge = None);
+    let url = format!("--url http://{}/scep --ca-pem CA/ca.pem", lab.address);
+    let enrol = |device: &str, challenge: &str, more: &str| {
+        lab.client("enrol", device, &format!("{url} --challenge {challenge} {more}"))
+    };
+    for sealed in [&[][..], &["--sealed"]] {
+        let with = |more: &[&str]| lab.challenge(&[more, sealed].concat());
+        let dev = |number: &str| format!("{number}{}", sealed.len());
+        let bound = with(&["--subject", "CN=dev1", "--san", "dns:dev1.example", "--ttl", "5m"]);
+        refused(enrol(&dev("a"), &bound, "--subject CN=dev2"), "");
+        refused(enrol(&dev("b"), &bound, "--subject CN=dev1 --san dns:dev2.example"), "");
+        let (ended, printed) = enrol(&dev("c"), &bound, "--subject CN=dev1 --san dns:dev1.example");
+        assert_eq!(ended, Ok(End::Done), "{printed}");
+        // spent
+        refused(enrol(&dev("d"), &bound, "--subject CN=dev1 --san dns:dev1.example"), "");
+        // a renewal needs none
+        lab.done("renew", &dev("c"), "");
+        let any = with(&[]);
+        assert_eq!(enrol(&dev("e"), &any, "--subject CN=anything").0, Ok(End::Done));
+        let mut files = Vec::new();
+        contents(&lab.root, &mut files);
+        assert!(files.iter().any(|(path, _)| path.ends_with("ca/scep.db")));
+        for (path, bytes) in files {
+            for secret in [&bound, &any] {
+                let found = bytes.windows(24).any(|part| part == &secret.as_bytes()[..24]);
+                assert!(!found, "{}", path.display());
+            }
+        }
+    }
+    // nobody's secret
+    refused(enrol("f", PASSWORD, "--subject CN=dev1"), "");
+    let lines = lab.server("list", &["--challenges"]).unwrap();
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert!(lines.iter().all(|line| line.starts_with("spent")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains("CN=dev1")) && lines.iter().any(|line| line.contains("any"))
+    );
+    for wrong in [
+        &["--ttl", "0m"][..],
+        &["--ttl", "x"],
+        &["--ttl", "5"],
+        &["--ttl", ""],
+        &["--ttl", "5ä"],
+        &["--subject", "dev1"],
+        &["--san", "dev1"],
+        &["--san", "dns:*.example"],
+    ] {
+        assert!(lab.server("challenge", wrong).is_err(), "{wrong:?}");
+    }
 }
 
 #[test]

@@ -129,15 +129,15 @@ fn subject(text: &str) -> std::result::Result<DistinguishedName, String> {
 
 fn time(text: &str) -> std::result::Result<Duration, String> {
     let wanted = || "wants a number with s, m, h or d, such as 60m".to_string();
-    let unit = text.chars().last().ok_or_else(wanted)?;
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wanted)?;
     let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 24 * 3600,
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 24 * 3600,
         _ => return Err(wanted()),
     };
-    let number: u32 = text[..text.len() - 1].parse().map_err(|_| wanted())?;
+    let number: u32 = number.parse().map_err(|_| wanted())?;
     match number {
         0 => Err("a challenge that serves for no time".into()),
         _ => Ok(Duration::from_secs(u64::from(number) * seconds)),

@@ -9,6 +9,9 @@
 //!         └────────────┴───────────────────────────────────┘                         refusals
 //! ```
 //!
+//! A one-time challenge takes the middle twice: `Decide` (is it good?), `Record` (it is reserved, the request is being
+//! issued), `Decide` (which certificate?), `Record` (it is spent, this was issued).
+//!
 //! Whatever may wait (a key in an HSM, a database, a person's decision) is a step that the caller takes, with
 //! `.await` if it likes. Every rule is in the steps and none in a driver: [`drive()`] is the short path for blocking
 //! callers, and any other driver is exactly as safe. Bad input never fails: it becomes a reply, and a step that is
