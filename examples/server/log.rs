@@ -38,6 +38,9 @@ pub(crate) fn line(outcome: &Outcome, took: Duration, legacy: bool, danger_des: 
     if events.contains(&Event::OtherSigner) {
         line.push_str("  WARNING: signed with another key than the one to be certified (--legacy)");
     }
+    if events.contains(&Event::ChallengeExposed) {
+        line.push_str("  WARNING: everybody on the way can read the challenge in the signer's certificate");
+    }
     if events.contains(&Event::ChallengeReuse) {
         line.push_str("  WARNING: a one-time challenge came a second time; somebody has a copy of it");
     }

@@ -5,7 +5,7 @@ use super::world::{LIMITS, NOW, at};
 use scep::client::{Client, ClientConfig, Step, Wait};
 use scep::crypto::{DecryptJob, Decryptor, Digest, KeyError, Rng, Unwrapped};
 use scep::inspect::inspect as read;
-use scep::server::{Asked, Ruling, State, Transaction, rule};
+use scep::server::{Asked, OneTimeChallenge, Ruling, State, Transaction, rule};
 use std::hint::black_box;
 
 /// Unwraps whatever it is given; the cipher does not look at the key.
@@ -48,6 +48,11 @@ pub fn resume(data: &[u8]) {
         if let Ok(wait) = client.resume(&[fields, &sum.as_bytes()[..8]].concat()) {
             go_on(&client, wait);
         }
+    }
+    if let Ok(stored) = OneTimeChallenge::from_bytes(data) {
+        // numbers that stand for the same thing are written in one way
+        assert_eq!(OneTimeChallenge::from_bytes(&stored.to_bytes()).as_ref(), Ok(&stored));
+        let _ = black_box(format!("{stored:?} {:?}", stored.expires()));
     }
     if let Ok(stored) = Transaction::from_bytes(data) {
         assert_eq!(stored.to_bytes(), data);

@@ -16,8 +16,8 @@ use scep::server::{
 };
 use scep::transport::{HttpRequest, PKI_MESSAGE, ScepUrl, parse_request, post};
 use scep::wire::{
-    Certificate, CertsOnly, IssuerAndSerialNumber, IssuerAndSubject, MessageType, SubjectPublicKeyInfo,
-    TransactionId,
+    Certificate, CertsOnly, GeneralName, IssuerAndSerialNumber, IssuerAndSubject, KeyUsage, MessageType, Oid,
+    SubjectPublicKeyInfo, TransactionId,
 };
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -620,5 +620,33 @@ pub(super) fn rows() -> Vec<Vec<u8>> {
         }
     }
     assert!(rows.len() > 2);
+    // a one-time challenge: made, reserved, spent
+    let mut office = Office::new();
+    let everything = ChallengeTerms::for_subject(name(SUBJECT).as_der()).unwrap();
+    let everything = everything.alt_names(&[GeneralName::Dns("a.example")]).unwrap().rsa_key(2048);
+    let everything =
+        everything.key_usage(KeyUsage::DIGITAL_SIGNATURE).extended_key_usage(&[Oid::CLIENT_AUTH]);
+    let text = ChallengePassword::new("another").unwrap();
+    let made = office.challenges.adopt(&text, everything, at(NOW), Duration::from_secs(60)).unwrap();
+    rows.push(made.to_bytes());
+    let request = letter(&mut office, &mut Data(&[0, 0, 0]));
+    let mut running = office.accept(&EVERYTHING, request);
+    let steps = [0, 0, 0x10, 0, 0, 0, 0];
+    let mut steps = Data(&steps);
+    let id = office.challenges.adopt(
+        &ChallengePassword::new(CHALLENGE).unwrap(),
+        ChallengeTerms::any_subject(),
+        at(NOW),
+        Duration::from_secs(60),
+    );
+    let id = *id.unwrap().id();
+    while office.step(&mut running, &mut steps).is_none() {
+        let row = office.store.load_challenge(&id).unwrap().unwrap().to_bytes();
+        if !rows.contains(&row) {
+            rows.push(row);
+            rows.extend(office.rows.values().map(Transaction::to_bytes));
+        }
+    }
+    assert_eq!(office.spent, 1);
     rows
 }

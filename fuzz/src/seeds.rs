@@ -64,7 +64,8 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     ];
     seeds.push(("server_sequence", parts.concat()));
     // One device enrols, is held, polls, renews; steps between.
-    for choice in 0..8_u8 {
+    // By a one-time challenge too.
+    for choice in (0..8_u8).chain(0x10..0x18) {
         let mut bytes = vec![0];
         for what in [0, 3, 0, 2, 5, 6] {
             bytes.extend([0, 0, what, 0]);

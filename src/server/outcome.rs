@@ -78,6 +78,10 @@ pub enum Event {
     /// A first request was signed with another key than the one to be certified
     /// ([`ServerConfig::danger_accept_other_signer`](super::ServerConfig::danger_accept_other_signer)).
     OtherSigner,
+    /// The challenge password of this request stands in the certificate that it is signed under, where everybody on the
+    /// way can read it. Some clients copy the attributes of their request there (T12). Whoever is asked sees
+    /// [`Enrol::is_challenge_exposed`](super::Enrol::is_challenge_exposed).
+    ChallengeExposed,
     /// A one-time challenge came again, with another request than the one that it was spent for or is reserved for
     /// (RFC 8894 section 7.3). Somebody copied it.
     ChallengeReuse,

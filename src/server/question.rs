@@ -5,6 +5,7 @@ use super::exchange::Exchange;
 use super::find::{FindCertificate, FindCrl};
 use super::grant::{Authorized, Evidence};
 use super::one_time::ChallengeId;
+use super::outcome::Event;
 use super::password::FindChallenge;
 use super::renew::Renew;
 use super::transaction::{RequestedCertificate, State, Transaction, TransactionKey};
@@ -91,6 +92,13 @@ impl Enrol {
     /// one or with an empty one.
     pub fn challenge(&self) -> Option<&ChallengePassword> {
         self.0.challenge()
+    }
+
+    /// Whether the challenge password can be read on the way, because it stands in the signer's certificate too: an
+    /// [`Event::ChallengeExposed`](super::Event::ChallengeExposed). One that is spent by this request is of no more use to
+    /// anybody; one that stays good should be refused.
+    pub fn is_challenge_exposed(&self) -> bool {
+        self.0.session.events.contains(&Event::ChallengeExposed)
     }
 
     /// The one-time challenge of a request whose certificate was not issued in time, when this message asks how it

@@ -207,6 +207,9 @@ fn read(
                 if *kind == Kind::Enrolment && submitted.other_key {
                     session.events.push(Event::OtherSigner);
                 }
+                if submitted.challenge.as_ref().is_some_and(|text| exposes(verified.signer(), text)) {
+                    session.events.push(Event::ChallengeExposed);
+                }
                 if session.password.is_none() && session.is_password_recipient() {
                     session.password.clone_from(&submitted.challenge);
                 }
@@ -215,6 +218,12 @@ fn read(
         }
         Err(error) => session.refuse_request(error, rng),
     }
+}
+
+/// Whether a certificate holds this text, in one byte for each character or in UTF-8. Short ones are found by chance.
+fn exposes(certificate: &[u8], challenge: &ChallengePassword) -> bool {
+    let text = challenge.expose().as_bytes();
+    text.len() >= 8 && certificate.windows(text.len()).any(|part| part == text)
 }
 
 fn look_up(session: Session, inquiry: Inquiry) -> Exchange {

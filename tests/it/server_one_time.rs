@@ -539,3 +539,27 @@ fn a_damaged_record_of_a_challenge_is_refused() {
         assert!(OneTimeChallenge::from_bytes(&stored[..length]).is_err(), "{length}");
     }
 }
+
+// T12: in the outer certificate, where some clients copy the attributes of their request
+#[test]
+fn a_challenge_that_stands_in_the_signers_certificate_is_reported() {
+    let office = Office::new(any());
+    let mut template = X509::device(&DEVICE);
+    template.extensions.push((Oid::CHALLENGE_PASSWORD, crate::support::tlv(UTF8, &[office.text.as_bytes()])));
+    let mut csr = Csr::new(&DEVICE);
+    csr.attributes = Some(vec![challenge(UTF8, office.text.as_bytes())]);
+    let envelope = Envelope::new(csr.encode()).encode();
+    let exposed = Message::new("19", envelope, &DEVICE, &template.sign(&DEVICE));
+    let question = office.server.up_to_question(&exposed);
+    assert!(question.is_challenge_exposed());
+    let answer = office.server.go_on(office.redeem(question));
+    assert_eq!(answer.cert_rep().status, "0");
+    assert_eq!(answer.outcome.events, [Event::ChallengeExposed]);
+    // burned
+    let answer = office.ask(&office.theft());
+    answer.cause(PeerMisbehaved::Challenge);
+
+    let office = Office::new(any());
+    let question = office.server.up_to_question(&office.request(|_| ()));
+    assert!(!question.is_challenge_exposed());
+}
