@@ -285,6 +285,11 @@ impl Error {
     /// A number in place of the text, for devices without room for texts: thousands say the variant, the rest the reason
     /// in it or the HTTP status. [`Self::from_code`] of the same version of this crate gives the error back, on a machine
     /// that has the texts.
+    #[allow(
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects,
+        reason = "reasons are numbered from 0, and there are fewer than a thousand"
+    )]
     pub const fn code(&self) -> u16 {
         match self {
             Self::InvalidMessage(reason) => 1000 + *reason as u16,

@@ -14,12 +14,14 @@ use core::fmt;
 /// The challenge password of a transaction that is encrypted by it. In memory only: saved state never holds it.
 pub(super) type Secret = Arc<ChallengePassword>;
 
+/// Encrypts a request: [`envelope_for_password`].
+type Seal =
+    fn(&Provider, &[u8], &ChallengePassword, ContentEncryption, &mut Rng<'_>) -> Result<Vec<u8>, Error>;
+
 /// What it takes. [`ClientConfig::password_recipients`] brings it in, so that other devices do not link it.
 pub(super) struct Passwords {
     is_strong: fn(&ChallengePassword) -> bool,
-    /// Encrypts a request.
-    pub(super) seal:
-        fn(&Provider, &[u8], &ChallengePassword, ContentEncryption, &mut Rng<'_>) -> Result<Vec<u8>, Error>,
+    pub(super) seal: Seal,
     /// Opens a reply.
     pub(super) open:
         fn(&Verified, &OpenPolicy<'_>, Option<&ChallengePassword>, &mut Rng<'_>) -> Result<Opened, Error>,

@@ -53,7 +53,8 @@ impl Wait {
     ) -> Self {
         let config = &transaction.config;
         let nominal = interval(config, polls);
-        let spread = nominal.saturating_sub(nominal.saturating_mul(u32::from(jitter)) / 2048);
+        let spread = nominal
+            .saturating_sub(nominal.saturating_mul(u32::from(jitter)).checked_div(2048).unwrap_or_default());
         let asked = Duration::from_secs(retry_after.unwrap_or_default().into());
         let after = spread.max(asked.min(config.poll_interval_max));
         Self { transaction, requested, polls, after }

@@ -69,7 +69,8 @@ pub(super) fn fresh_id(rng: &mut Rng<'_>) -> Result<TransactionId, Error> {
     for byte in random::random_array::<16>(rng)? {
         // not `write!`: a device that prints nothing else would have all of `core::fmt` for this
         text.extend(
-            [byte >> 4, byte & 15].map(|digit| if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }),
+            [byte >> 4, byte & 15]
+                .map(|digit| digit.saturating_add(if digit < 10 { b'0' } else { b'a' - 10 })),
         );
     }
     TransactionId::new(text)

@@ -72,7 +72,7 @@ pub(crate) fn unwrap(
         return Err(misuse.into());
     };
     let Some(key) = rest.get(..key_length) else { return Ok(Unwrapped::rejected()) };
-    let mut valid = (*length as u64).ct_eq(&(key_length as u64));
+    let mut valid = usize::from(*length).ct_eq(&key_length);
     for (own, other) in key.iter().zip(check) {
         valid &= own.ct_eq(&!other);
     }

@@ -35,7 +35,7 @@ impl ContentKey {
     /// Takes the unwrapped key if it is one of the right length, else keeps `self`, the random stand-in, without
     /// a branch on which it was (RFC 3218 section 2.3.2).
     pub(crate) fn choose(mut self, unwrapped: &Unwrapped) -> Self {
-        let take = unwrapped.valid & (unwrapped.length as u64).ct_eq(&(self.length as u64));
+        let take = unwrapped.valid & unwrapped.length.ct_eq(&self.length);
         for (own, other) in self.bytes.iter_mut().zip(unwrapped.bytes.iter()) {
             own.conditional_assign(other, take);
         }

@@ -24,11 +24,6 @@
 //! # }
 //! ```
 
-#![cfg_attr(
-    not(test),
-    deny(clippy::indexing_slicing, clippy::as_conversions, clippy::arithmetic_side_effects)
-)]
-
 mod ber;
 mod certificate;
 mod container;

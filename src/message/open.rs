@@ -408,7 +408,7 @@ impl Opened {
 
     /// Whether the padding was right and the content is `length` bytes long.
     pub fn verdict(&self, length: usize) -> Choice {
-        self.valid & (length as u64).ct_eq(&(self.length as u64))
+        self.valid & length.ct_eq(&self.length)
     }
 
     /// The whole content, for a side that need not be blind: a client opens only what its CA has signed, and a tool

@@ -73,6 +73,7 @@ pub fn base64_encode(bytes: &[u8]) -> String {
 /// # Errors
 /// [`InvalidMessage::Base64`]: another character, characters after the padding, more padding than fits, or a last
 /// group that no encoder makes (a single character, or left-over bits that are not zero: a cut message).
+#[allow(clippy::arithmetic_side_effects, reason = "`held` stays below 14, and `padding` below 3")]
 pub fn base64_decode(text: &[u8]) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(base64_decoded_len(text));
     // `bits` holds the `held` bits (0, 2, 4 or 6) that do not make a byte yet.
@@ -112,7 +113,7 @@ pub fn base64_decode(text: &[u8]) -> Result<Vec<u8>, Error> {
 pub(super) fn base64_decoded_len(text: &[u8]) -> usize {
     let symbols = text.iter().take_while(|byte| **byte != b'=');
     let symbols = symbols.filter(|byte| base64_value(**byte).is_some()).count();
-    (symbols / 4).saturating_mul(3).saturating_add(symbols % 4 * 3 / 4)
+    (symbols / 4).saturating_mul(3).saturating_add((symbols % 4).saturating_mul(3) / 4)
 }
 
 fn symbol<const N: usize>(alphabet: &[u8; N], value: u8) -> char {
@@ -120,6 +121,7 @@ fn symbol<const N: usize>(alphabet: &[u8; N], value: u8) -> char {
     alphabet.get(usize::from(value)).map_or('=', |&byte| char::from(byte))
 }
 
+#[allow(clippy::arithmetic_side_effects, reason = "the arms bound what they compute with")]
 const fn hex_value(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -129,6 +131,7 @@ const fn hex_value(digit: u8) -> Option<u8> {
     }
 }
 
+#[allow(clippy::arithmetic_side_effects, reason = "the arms bound what they compute with")]
 const fn base64_value(symbol: u8) -> Option<u8> {
     match symbol {
         b'A'..=b'Z' => Some(symbol - b'A'),

@@ -56,11 +56,13 @@ impl ScepUrl {
         if !is_host(host) || !is_path(path) {
             return None;
         }
-        let host_start = scheme.len() + "://".len();
-        let path_start = host_start + authority.len();
+        // parts of one text, whose length is a usize
+        let host_start = scheme.len().saturating_add("://".len());
+        let path_start = host_start.saturating_add(authority.len());
+        let host_end = host_start.saturating_add(host.len());
         let mut text = String::from(url.get(..path_start)?);
         text.push_str(if path.len() <= 1 { DEFAULT_PATH } else { path });
-        Some(Self { text, https, host_start, host_end: host_start + host.len(), path_start, port })
+        Some(Self { text, https, host_start, host_end, path_start, port })
     }
 
     /// The whole URL: the text that was parsed, with the default path where it had none.
@@ -143,7 +145,7 @@ fn is_host(host: &str) -> bool {
 
 /// `IPv6address` of RFC 3986 section 3.2.2. The parser of `core` takes 1.5 KB of a device's flash.
 fn is_ipv6(text: &[u8]) -> bool {
-    let (mut groups, mut gap) = (0, false);
+    let (mut groups, mut gap) = (0_u32, false);
     let mut rest = text;
     if let [b':', b':', after @ ..] = rest {
         (rest, gap) = (after, true);
@@ -159,24 +161,26 @@ fn is_ipv6(text: &[u8]) -> bool {
             [] => after,
             _ => return false,
         };
-        groups += match group {
+        let further = match group {
             // the last 32 bits
             _ if after.is_empty() && is_ipv4(group) => 2,
             [_, ..] if group.len() <= 4 && group.iter().all(u8::is_ascii_hexdigit) => 1,
             _ => return false,
         };
+        groups = groups.saturating_add(further);
     }
     if gap { groups < 8 } else { groups == 8 }
 }
 
 fn is_ipv4(text: &[u8]) -> bool {
-    let mut numbers = 0;
+    let mut numbers = 0_u32;
     for digits in text.split(|byte| *byte == b'.') {
-        numbers += 1;
+        numbers = numbers.saturating_add(1);
         let octet = match digits {
             [b'0'] => true,
             [b'1'..=b'9', ..] if digits.len() <= 3 && digits.iter().all(u8::is_ascii_digit) => {
-                digits.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit & 15)) < 256
+                let digits = digits.iter().map(|digit| u32::from(digit & 15));
+                digits.fold(0_u32, |sum, digit| sum.saturating_mul(10).saturating_add(digit)) < 256
             }
             _ => false,
         };

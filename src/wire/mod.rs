@@ -4,11 +4,6 @@
 //! as the bytes that came and never encoded anew. BER is turned into DER by [`normalize()`] before anything else reads
 //! it. This layer knows no keys, no policy and no HTTP.
 
-#![cfg_attr(
-    not(test),
-    deny(clippy::indexing_slicing, clippy::as_conversions, clippy::arithmetic_side_effects)
-)]
-
 pub mod algorithm;
 pub mod attributes;
 pub mod capabilities;
