@@ -199,12 +199,12 @@ reasons! {
         CertificationRequest = "certification request longer than the limit",
         Extensions = "more extensions or subject names than the limit",
         Name = "distinguished name longer than the limit",
-        PublicKey = "public key outside the allowed sizes",
+        PublicKey = "public key outside the allowed sizes, or of numbers that no sound key has",
         Capabilities = "capability text longer than the limit",
         Path = "certificate path longer than the limit",
         Signatures = "more signatures to verify than the limit",
         Polls = "polled as often as allowed",
-        Crls = "more than one certificate revocation list",
+        Crls = "more certificate revocation lists than the limit",
         KeyDerivation = "PBKDF2 with a salt or a number of rounds outside the limits (RFC 8018 section 5.2)",
     }
 }

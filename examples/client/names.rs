@@ -1,6 +1,6 @@
 //! Names on the command line: what is wrong with one is said before anything is sent or written.
 
-use scep::wire::{DistinguishedName, GeneralName, Limits};
+use scep::wire::{DistinguishedName, GeneralName, Name};
 use std::net::IpAddr;
 
 /// Attributes in one relative distinguished name, and bytes in a value: no more of them are read by the library.
@@ -104,7 +104,7 @@ fn what_is_wrong(text: &str) -> String {
             return format!("{} attributes joined by `+`: at most {MAX_ATTRIBUTES}", attributes.len());
         }
     }
-    let most = Limits::DEFAULT.rdns;
+    let most = Name::MAX_RDNS;
     if rdns.len() > most {
         return format!("{} relative distinguished names: at most {most}", rdns.len());
     }

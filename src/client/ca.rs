@@ -2,10 +2,11 @@
 
 use super::config::ClientConfig;
 use crate::error::{ApiMisuse, Error};
-use crate::message::{PathContext, check_path, check_path_within};
+use crate::message::{Budget, PathContext, check_path_within};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::certificate::Certificate;
 use crate::wire::extension::KeyUsage;
+use crate::wire::limits::Limits;
 use crate::wire::oid::Oid;
 use crate::wire::public_key::SubjectPublicKeyInfo;
 use alloc::vec::Vec;
@@ -24,6 +25,8 @@ pub struct TrustedCa {
     recipient: usize,
     /// Which of them is the issuer's.
     issuer: usize,
+    /// Who of them issued whom, as far as signatures were verified: the certificate's place, and that of its issuer.
+    issued: Vec<(usize, usize)>,
     capabilities: Capabilities,
     /// When a CA that is not in use yet takes over.
     valid_from: Option<UnixTime>,
@@ -81,7 +84,7 @@ impl TrustedCa {
         let intermediates: Vec<_> = others.iter().collect();
         let (provider, limits, now) = (config.provider, &config.limits, no_earlier(valid_from, now));
         let context = PathContext { provider, limits, anchors, intermediates: &intermediates, now };
-        let mut budget = config.limits.signatures.saturating_add(config.limits.certificates);
+        let mut budget = Budget::new(limits.signatures.saturating_add(limits.certificates));
         let mut chained: Vec<CertificateDer<'static>> = Vec::new();
         let (mut refused, mut trusted) = (None, 0_usize);
         for (index, der) in anchors.iter().chain(others).enumerate() {
@@ -102,22 +105,35 @@ impl TrustedCa {
         let recipient = recipient.ok_or(refused.unwrap_or(ApiMisuse::Recipient.into()))?;
         let issuer = parsed.get(recipient).and_then(|own| issuer(&parsed, anchors, own));
         let issuer = issuer.ok_or(ApiMisuse::NoAnchor)?;
+        let place = |own: &[u8]| chained.iter().position(|der| der.as_ref() == own);
+        let issued = budget.known.iter().filter_map(|(own, issuer)| place(own).zip(place(issuer))).collect();
         let anchors = trusted;
         let password_recipients = config.password_recipients.is_some();
-        Ok(Self { anchors, chained, recipient, issuer, capabilities, valid_from, password_recipients })
+        Ok(Self {
+            anchors,
+            chained,
+            recipient,
+            issuer,
+            issued,
+            capabilities,
+            valid_from,
+            password_recipients,
+        })
     }
 
     /// The same CA, with requests encrypted for this one of [`Self::certificates`]: for a CA whose certificates do not
     /// tell which one to take, when its operator does (RFC 8894 section 4.2.1). Whoever has its key reads challenge
     /// passwords; it says nothing about who may sign replies.
     ///
-    /// [`ApiMisuse::Recipient`] when it is none of them, or has no RSA key and
+    /// [`ApiMisuse::Recipient`] when it is none of them, or has no usable RSA key and
     /// [`ClientConfig::password_recipients`] was off.
     pub fn with_recipient(mut self, certificate: &CertificateDer<'_>) -> Result<Self, Error> {
         let parsed = parsed(&self.chained);
         let place = parsed.iter().position(|own| own.as_der() == certificate.as_ref());
-        let fits =
-            |key: SubjectPublicKeyInfo<'_>| key.can_encrypt() || self.password_recipients && key.ec().is_ok();
+        let fits = |key: SubjectPublicKeyInfo<'_>| {
+            let usable = key.can_encrypt() || self.password_recipients && key.ec().is_ok();
+            usable && key.check(&Limits::DEFAULT).is_ok()
+        };
         let recipient = place.ok_or(ApiMisuse::Recipient)?;
         let chosen =
             parsed.get(recipient).filter(|own| fits(own.public_key())).ok_or(ApiMisuse::Recipient)?;
@@ -181,18 +197,26 @@ impl TrustedCa {
     }
 
     /// Checks that `leaf` chains to an anchor. Under a CA that takes over later, the dates are those of that time.
+    /// `signatures` is how many may be verified, and then how many are left: those of the CA's own certificates were
+    /// verified when it was trusted, and cost none.
     pub(super) fn check(
         &self,
         config: &ClientConfig,
         leaf: &Certificate<'_>,
         extra: &[CertificateDer<'static>],
         now: Option<UnixTime>,
+        signatures: &mut usize,
     ) -> Result<(), Error> {
         let intermediates: Vec<_> = self.chained.iter().chain(extra).collect();
         let (provider, limits, now) = (config.provider, &config.limits, no_earlier(self.valid_from, now));
         let context =
             PathContext { provider, limits, anchors: self.anchors(), intermediates: &intermediates, now };
-        check_path(leaf, &context)
+        let own = |place: usize| self.chained.get(place).map(AsRef::as_ref);
+        let mut budget = Budget::new(*signatures);
+        budget.known.extend(self.issued.iter().filter_map(|(one, issuer)| own(*one).zip(own(*issuer))));
+        let checked = check_path_within(leaf, &context, &mut budget);
+        *signatures = budget.left;
+        checked
     }
 }
 

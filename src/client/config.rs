@@ -50,7 +50,7 @@ impl ClientConfig {
     /// Other limits.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.limits = limits.under_ceiling();
         self
     }
 

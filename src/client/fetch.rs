@@ -5,7 +5,7 @@ use super::config::ClientConfig;
 use super::step::{Done, Step};
 use super::transaction::{ReadFetched, Transaction, Wanted, fresh_id};
 use crate::crypto::{Rng, SignatureScheme};
-use crate::error::{ApiMisuse, BadSignature, Error, PeerMisbehaved, Unsupported};
+use crate::error::{ApiMisuse, BadSignature, Error, Limit, PeerMisbehaved, Unsupported};
 use crate::transport::ScepUrl;
 use crate::wire::attributes::MessageType;
 use crate::wire::certificate::Certificate;
@@ -131,6 +131,7 @@ pub(super) fn certificate(
     transaction: &Transaction,
     wanted: &[u8],
     certs_only: &CertsOnly<'_>,
+    signatures: &mut usize,
     _: Option<UnixTime>,
 ) -> Result<Done, Error> {
     let Transaction { config, ca, .. } = transaction;
@@ -140,7 +141,7 @@ pub(super) fn certificate(
     let found = all.iter().find(|der| {
         let named = Certificate::parse(der).ok().filter(|own| wanted.matches(own));
         let Some(own) = named else { return false };
-        ca.check(config, &own, &all, None).map_err(|error| refused = error).is_ok()
+        ca.check(config, &own, &all, None, signatures).map_err(|error| refused = error).is_ok()
     });
     found.cloned().map(Done::Certificate).ok_or(refused)
 }
@@ -150,11 +151,12 @@ pub(super) fn crl(
     transaction: &Transaction,
     wanted: &[u8],
     certs_only: &CertsOnly<'_>,
+    signatures: &mut usize,
     now: Option<UnixTime>,
 ) -> Result<Done, Error> {
     let Transaction { config, ca, .. } = transaction;
     let wanted = IssuerAndSerialNumber::parse(wanted)?;
-    // there is one at most, see `SignedData::parse`
+    // there is one at most: see `Limits::crls`
     let der = certs_only.crls().next().ok_or(PeerMisbehaved::NoCrl)?;
     let list = CertificateList::parse(der)?;
     if !list.issuer().matches(&wanted.issuer) {
@@ -162,7 +164,7 @@ pub(super) fn crl(
     }
     let this_update = list.this_update()?;
     let next_update = list.next_update()?;
-    verify(config, ca, &list, now)?;
+    verify(config, ca, &list, signatures, now)?;
     if now.is_some_and(|now| this_update > now) {
         return Err(BadSignature::Validity.into());
     }
@@ -175,18 +177,19 @@ fn verify(
     config: &ClientConfig,
     ca: &TrustedCa,
     list: &CertificateList<'_>,
+    signatures: &mut usize,
     now: Option<UnixTime>,
 ) -> Result<(), Error> {
     let scheme = SignatureScheme::from_identifier(&list.signature_algorithm())?;
     let verifier = config.provider.verifier(scheme)?;
     let mut refused = Error::from(BadSignature::UntrustedSigner);
-    // as many as a CA has certificates, which `Limits::certificates` bounds
     for issuer in ca.authorities().filter(|own| own.subject().matches(&list.issuer())) {
         let checked = match issuer.key_usage() {
             Some(usage) if !usage.contains(KeyUsage::CRL_SIGN) => continue,
-            _ => ca.check(config, &issuer, &[], now).and_then(|()| {
+            _ => ca.check(config, &issuer, &[], now, signatures).and_then(|()| {
                 let key = issuer.public_key();
                 key.check(&config.limits)?;
+                *signatures = signatures.checked_sub(1).ok_or(Limit::Signatures)?;
                 verifier.verify(&key, &[list.tbs()], list.signature())
             }),
         };

@@ -82,8 +82,10 @@ fn read(asked: &Asked, response: &HttpResponse, now: Option<UnixTime>) -> Result
     let body = normalize(&response.body, limits)?.into_owned();
     let outside = owned(SignedData::parse(&body, limits)?.certificates().iter());
     let message = Unverified::parse(body, limits)?.verify_by(config.provider, ca.signers(config))?;
+    // the certificates of a CA, which come together (T40)
+    let mut signatures = message.signatures_left().saturating_add(limits.certificates);
     if now.is_some() {
-        ca.check(config, &Certificate::parse(message.signer())?, &[], now)?;
+        ca.check(config, &Certificate::parse(message.signer())?, &[], now, &mut signatures)?;
     }
     let attributes = message.attributes()?;
     // R-4.7.1-3: what SCEP signs otherwise must not pass for this
@@ -99,7 +101,7 @@ fn read(asked: &Asked, response: &HttpResponse, now: Option<UnixTime>) -> Result
         content => owned(CertsOnly::parse(&normalize(content, limits)?, limits)?.certificates().iter()),
     };
     if certificates.is_empty() {
-        certificates = vouched_for(asked, outside, now)?;
+        certificates = vouched_for(asked, outside, &mut signatures, now)?;
     }
     check(ca, &certificates, now)?;
     Ok(Done::NextCa(NextCa { certificates, capabilities: ca.capabilities(), now }))
@@ -110,6 +112,7 @@ fn read(asked: &Asked, response: &HttpResponse, now: Option<UnixTime>) -> Result
 fn vouched_for(
     asked: &Asked,
     mut outside: Vec<CertificateDer<'static>>,
+    signatures: &mut usize,
     now: Option<UnixTime>,
 ) -> Result<Vec<CertificateDer<'static>>, Error> {
     let Asked { config, ca, .. } = asked;
@@ -119,7 +122,7 @@ fn vouched_for(
         let own = Certificate::parse(der)?;
         // it may not be valid yet
         let from = own.not_before()?;
-        ca.check(config, &own, &[], now.map(|now| now.max(from)))?;
+        ca.check(config, &own, &[], now.map(|now| now.max(from)), signatures)?;
     }
     Ok(outside)
 }

@@ -68,9 +68,10 @@ impl InFlight {
 
 /// What a verified reply says.
 pub(super) enum Verdict {
-    Success(Envelope),
+    /// With how many more signatures may be verified for the reply.
+    Success(Envelope, usize),
     /// For a device whose key cannot decrypt.
-    SuccessByPassword(Opened),
+    SuccessByPassword(Opened, usize),
     Failure(FailInfo, Option<UntrustedText>),
     /// With a byte that spreads the next polls of a fleet, and the seconds that the server asks to wait.
     Pending(Requested, u8, Option<u32>),
@@ -89,9 +90,10 @@ pub(super) fn read(
     transport::check_response(&response, Operation::PkiOperation, config.limits.response)?;
     let message = Unverified::parse(response.body, &config.limits)?;
     let reply = message.verify_by(config.provider, ca.signers(config))?;
+    let mut signatures = reply.signatures_left();
     if now.is_some() {
         // R-2.2-9: it was valid when the CA was trusted, which may be long ago
-        ca.check(config, &Certificate::parse(reply.signer())?, &[], now)?;
+        ca.check(config, &Certificate::parse(reply.signer())?, &[], now, &mut signatures)?;
     }
     flight.answered_by(&reply)?;
     let attributes = reply.attributes()?;
@@ -120,12 +122,12 @@ pub(super) fn read(
             };
             // T3: our key says which it has to be, never the reply
             if Certificate::parse(signer)?.public_key().can_encrypt() {
-                return Ok(Verdict::Success(reply.envelope(&policy, rng)?));
+                return Ok(Verdict::Success(reply.envelope(&policy, rng)?, signatures));
             }
             // a transaction like that is not begun, and not gone on with, without the switch
             let passwords = config.password_recipients.ok_or(BadEnvelope::Recipient)?;
             let secret = flight.transaction.secret.as_deref();
-            Ok(Verdict::SuccessByPassword((passwords.open)(&reply, &policy, secret, rng)?))
+            Ok(Verdict::SuccessByPassword((passwords.open)(&reply, &policy, secret, rng)?, signatures))
         }
     }
 }
@@ -138,10 +140,12 @@ pub(super) fn proceed(
     now: Option<UnixTime>,
 ) -> Result<Step, Box<Failed<Transmit>>> {
     match verdict {
-        Verdict::Success(envelope) => {
-            Ok(Step::Decrypt(Decrypt(Box::new(Sealed { flight, envelope, request, now }))))
+        Verdict::Success(envelope, signatures) => {
+            Ok(Step::Decrypt(Decrypt(Box::new(Sealed { flight, envelope, signatures, request, now }))))
         }
-        Verdict::SuccessByPassword(opened) => finish(flight, Ok(opened), request, now),
+        Verdict::SuccessByPassword(opened, signatures) => {
+            finish(flight, Ok(opened), signatures, request, now)
+        }
         Verdict::Failure(fail_info, text) => Ok(Step::Done(Done::Refused { fail_info, text })),
         Verdict::Pending(requested, jitter, retry_after) => {
             Ok(Step::Wait(Wait::new(flight.transaction, requested, flight.polls, jitter, retry_after)))
@@ -154,6 +158,7 @@ pub(super) fn proceed(
 pub(super) struct Sealed {
     flight: InFlight,
     pub(super) envelope: Envelope,
+    signatures: usize,
     request: HttpRequest,
     now: Option<UnixTime>,
 }
@@ -163,19 +168,20 @@ pub(super) fn open(
     sealed: Sealed,
     unwrapped: Result<Unwrapped, KeyError>,
 ) -> Result<Step, Box<Failed<Transmit>>> {
-    let Sealed { flight, envelope, request, now } = sealed;
+    let Sealed { flight, envelope, signatures, request, now } = sealed;
     let opened = unwrapped.map_err(Error::from).and_then(|unwrapped| envelope.open(&unwrapped));
-    finish(flight, opened, request, now)
+    finish(flight, opened, signatures, request, now)
 }
 
 /// Checks what is in a SUCCESS.
 fn finish(
     flight: InFlight,
     opened: Result<Opened, Error>,
+    mut signatures: usize,
     request: HttpRequest,
     now: Option<UnixTime>,
 ) -> Result<Step, Box<Failed<Transmit>>> {
-    match opened.and_then(|opened| outcome(&flight, &opened, now)) {
+    match opened.and_then(|opened| outcome(&flight, &opened, &mut signatures, now)) {
         Ok(done) => Ok(Step::Done(done)),
         // the CA signed this answer, and would give it again; but what is not valid yet is so in a while
         Err(Error::BadSignature(reason)) if reason != BadSignature::Validity => {
@@ -185,14 +191,21 @@ fn finish(
     }
 }
 
-fn outcome(flight: &InFlight, opened: &Opened, now: Option<UnixTime>) -> Result<Done, Error> {
+fn outcome(
+    flight: &InFlight,
+    opened: &Opened,
+    signatures: &mut usize,
+    now: Option<UnixTime>,
+) -> Result<Done, Error> {
     let transaction = &flight.transaction;
     let limits = &transaction.config.limits;
     let content = normalize(opened.content()?, limits).map_err(|_| BadEnvelope::Content)?;
     let certs_only = CertsOnly::parse(&content, limits)?;
     match &flight.wanted {
-        Wanted::Issued(requested) => issued(transaction, requested, &certs_only, now).map(Done::Issued),
-        Wanted::Fetched(wanted, read) => read(transaction, wanted, &certs_only, now),
+        Wanted::Issued(requested) => {
+            issued(transaction, requested, &certs_only, signatures, now).map(Done::Issued)
+        }
+        Wanted::Fetched(wanted, read) => read(transaction, wanted, &certs_only, signatures, now),
     }
 }
 
@@ -202,6 +215,7 @@ fn issued(
     transaction: &Transaction,
     requested: &Requested,
     certs_only: &CertsOnly<'_>,
+    signatures: &mut usize,
     now: Option<UnixTime>,
 ) -> Result<Issued, Error> {
     let Transaction { config, ca, signer, .. } = transaction;
@@ -217,7 +231,7 @@ fn issued(
         }
         let checked = match leaf.is_ca() {
             true => Err(PeerMisbehaved::CertificateAuthority.into()),
-            false => ca.check(config, &leaf, &others, now),
+            false => ca.check(config, &leaf, &others, now, signatures),
         };
         checked.map_err(|error| refused = error).is_ok()
     });

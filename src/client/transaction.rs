@@ -44,9 +44,9 @@ pub(super) enum Wanted {
     Fetched(Vec<u8>, ReadFetched),
 }
 
-/// Finds what was asked for in a reply.
+/// Finds what was asked for in a reply; the number says how many signatures may be verified.
 pub(super) type ReadFetched =
-    fn(&Transaction, &[u8], &CertsOnly<'_>, Option<UnixTime>) -> Result<Done, Error>;
+    fn(&Transaction, &[u8], &CertsOnly<'_>, &mut usize, Option<UnixTime>) -> Result<Done, Error>;
 
 /// A certificate that was requested.
 #[derive(Clone)]

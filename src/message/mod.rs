@@ -19,8 +19,8 @@ mod seal;
 pub use correlate::Correlation;
 pub use open::{Envelope, OpenPolicy, Opened, Unverified, Verified};
 pub use password::PasswordEnvelope;
-#[cfg(feature = "client")]
-pub(crate) use path::check_path_within;
+#[cfg(any(feature = "client", feature = "server"))]
+pub(crate) use path::{Budget, check_path_within};
 pub use path::{PathContext, check_path};
 pub use seal::{Addressee, Draft, Fields, envelope};
 #[cfg(feature = "client")]

@@ -24,8 +24,8 @@ use zeroize::Zeroizing;
 /// A pkiMessage of which nothing has been checked but its form. All that it tells are hints.
 ///
 /// The signature is verified over the signed attributes as they were sent and, where they are not in the order of DER
-/// and that fails, once more in that order: deployed peers sign either. [`Limits::signatures`] of less than two forbids
-/// the second one ([`Limit::Signatures`]).
+/// and that fails, once more in that order: deployed peers sign either. [`Limits::signatures`] counts both
+/// ([`Limit::Signatures`]).
 pub struct Unverified {
     der: Vec<u8>,
     limits: Limits,
@@ -44,7 +44,8 @@ impl Unverified {
             }
             Cow::Owned(der) => der,
         };
-        let this = Self { der, limits: limits.clone() };
+        // lists stand in the content of a reply, and nowhere else
+        let this = Self { der, limits: Limits { crls: 0, ..limits.clone() } };
         this.signer_info()?.1.signed_attributes()?;
         Ok(this)
     }
@@ -124,11 +125,14 @@ impl Unverified {
         let certificate = Certificate::parse(&signer)?;
         certificate.public_key().check(&self.limits)?;
         let verifier = provider.verifier(scheme)?;
-        let holds = |parts: &[&[u8]]| verifier.verify(&certificate.public_key(), parts, info.signature());
+        let mut signatures = self.limits.signatures;
+        let mut holds = |parts: &[&[u8]]| {
+            signatures = signatures.checked_sub(1).ok_or(Limit::Signatures)?;
+            verifier.verify(&certificate.public_key(), parts, info.signature())
+        };
         match holds(&attributes.to_be_verified()) {
             // some peers sign the order of DER and send another one (Q5): one more signature, which counts (T40)
             Err(Error::BadSignature(error)) => match attributes.sorted() {
-                Some(_) if self.limits.signatures < 2 => return Err(Limit::Signatures.into()),
                 Some(sorted) => holds(&[&sorted])?,
                 None => return Err(error.into()),
             },
@@ -145,6 +149,7 @@ impl Unverified {
             limits: self.limits,
             signer,
             scheme,
+            signatures,
             attributes_at,
             content_at,
             content_type_is_known,
@@ -164,6 +169,8 @@ pub struct Verified {
     limits: Limits,
     signer: CertificateDer<'static>,
     scheme: SignatureScheme,
+    /// How many more signatures may be verified for this message.
+    signatures: usize,
     attributes_at: Range<usize>,
     content_at: Range<usize>,
     content_type_is_known: bool,
@@ -178,6 +185,12 @@ impl Verified {
     /// The signature scheme of the message.
     pub fn scheme(&self) -> SignatureScheme {
         self.scheme
+    }
+
+    /// How many more signatures may be verified for this message, on certificates for example: what
+    /// [`Limits::signatures`] leaves.
+    pub fn signatures_left(&self) -> usize {
+        self.signatures
     }
 
     /// The signed attributes.

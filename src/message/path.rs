@@ -30,15 +30,31 @@ pub struct PathContext<'a> {
 /// [`BadSignature::Path`], dates are [`BadSignature::Validity`], and [`Limit::Signatures`] says that more than
 /// [`Limits::signatures`] would have to be verified.
 pub fn check_path(leaf: &Certificate<'_>, context: &PathContext<'_>) -> Result<(), Error> {
-    let mut budget = context.limits.signatures;
-    check_path_within(leaf, context, &mut budget)
+    check_path_within(leaf, context, &mut Budget::new(context.limits.signatures))
 }
 
-/// The same with a budget that several paths share: how many more signatures may be verified.
+/// Who issued whom: the certificate, then that of its issuer, DER.
+type Link<'a> = (&'a [u8], &'a [u8]);
+
+/// Which signatures may be verified; several paths share it (T40).
+pub(crate) struct Budget<'a> {
+    /// How many more.
+    pub(crate) left: usize,
+    /// Those that were found to hold, which are not verified again.
+    pub(crate) known: Vec<Link<'a>>,
+}
+
+impl<'a> Budget<'a> {
+    pub(crate) fn new(signatures: usize) -> Self {
+        Self { left: signatures, known: Vec::new() }
+    }
+}
+
+/// The same with a budget that several paths share.
 pub(crate) fn check_path_within<'a>(
     leaf: &Certificate<'a>,
     context: &PathContext<'a>,
-    budget: &mut usize,
+    budget: &mut Budget<'a>,
 ) -> Result<(), Error> {
     check_dates(leaf, context.now)?;
     climb(leaf, context, budget, &mut Vec::new())
@@ -48,7 +64,7 @@ pub(crate) fn check_path_within<'a>(
 fn climb<'a>(
     current: &Certificate<'a>,
     context: &PathContext<'a>,
-    budget: &mut usize,
+    budget: &mut Budget<'a>,
     below: &mut Vec<&'a [u8]>,
 ) -> Result<(), Error> {
     if context.anchors.iter().any(|anchor| anchor.as_ref() == current.as_der()) {
@@ -88,18 +104,26 @@ fn climb<'a>(
 }
 
 /// Whether `issuer` signed `subject`. Every signature counts against the budget (T40).
-fn issued(
-    subject: &Certificate<'_>,
-    issuer: &Certificate<'_>,
+fn issued<'a>(
+    subject: &Certificate<'a>,
+    issuer: &Certificate<'a>,
     context: &PathContext<'_>,
-    budget: &mut usize,
+    budget: &mut Budget<'a>,
 ) -> Result<bool, Error> {
+    let link = (subject.as_der(), issuer.as_der());
+    if budget.known.contains(&link) {
+        return Ok(true);
+    }
     let scheme = SignatureScheme::from_identifier(&subject.signature_algorithm())?;
     let verifier = context.provider.verifier(scheme)?;
     let key = issuer.public_key();
     key.check(context.limits)?;
-    *budget = budget.checked_sub(1).ok_or(Limit::Signatures)?;
-    Ok(verifier.verify(&key, &[subject.tbs()], subject.signature()).is_ok())
+    budget.left = budget.left.checked_sub(1).ok_or(Limit::Signatures)?;
+    let holds = verifier.verify(&key, &[subject.tbs()], subject.signature()).is_ok();
+    if holds {
+        budget.known.push(link);
+    }
+    Ok(holds)
 }
 
 /// Whether so many certificates may lie under this one.

@@ -41,7 +41,7 @@ impl Case {
     }
 
     /// Asks the owner what is to be asked about this kind of request.
-    pub(super) fn ask(self: Box<Self>, rng: &mut Rng<'_>) -> Exchange {
+    pub(super) fn ask(mut self: Box<Self>, rng: &mut Rng<'_>) -> Exchange {
         match self.open.kind() {
             Kind::Enrolment => Exchange::Decide(Decide::Enrol(Enrol(self))),
             Kind::Renewal { .. } => match self.check_renewal() {
@@ -56,8 +56,8 @@ impl Case {
 
     /// What is to be renewed, and when it ends. A held renewal is judged by who asks about it now: the certificate may
     /// have run out, and the same key may sign under another one.
-    fn check_renewal(&self) -> Result<(CertificateDer<'static>, UnixTime), Error> {
-        let session = &self.session;
+    fn check_renewal(&mut self) -> Result<(CertificateDer<'static>, UnixTime), Error> {
+        let session = &mut self.session;
         let config = &session.config;
         if !config.renewal {
             return Err(Unsupported::Operation.into());
@@ -65,9 +65,9 @@ impl Case {
         let certificate = session.signer.as_ref().ok_or(InvalidMessage::Certificate)?;
         let signer = Certificate::parse(certificate)?;
         if !session.certified {
-            classify::check_certified(config, &signer, session.now)?;
+            classify::check_certified(config, &signer, session.now, &mut session.signatures)?;
         }
-        let requested = self.requested();
+        let requested = self.open.requested();
         let extensions = requested.extensions(&config.limits)?;
         let subject = requested.subject()?;
         if !classify::is_renewal_of(&signer, &subject, extensions.as_ref(), &config.limits) {

@@ -3,7 +3,7 @@
 
 use super::config::ServerConfig;
 use crate::error::{BadSignature, Error, PeerMisbehaved};
-use crate::message::{PathContext, check_path};
+use crate::message::{Budget, PathContext, check_path_within};
 use crate::wire::certificate::Certificate;
 use crate::wire::extension::{Extensions, GeneralName, KeyUsage, subject_alt_names};
 use crate::wire::limits::Limits;
@@ -18,11 +18,13 @@ pub(super) const ROLES: [Oid<'static>; 4] =
 
 /// Checks that `signer` is a certificate that one of the issuers signed for a device, and is valid now. An error makes
 /// the signer a stranger: [`BadSignature::Path`] for another issuer, [`BadSignature::Validity`] for the dates,
-/// [`PeerMisbehaved::NotRenewable`] for what is not a device's.
+/// [`PeerMisbehaved::NotRenewable`] for what is not a device's. `signatures` is how many may be verified, and then how
+/// many are left.
 pub(super) fn check_certified(
     config: &ServerConfig,
     signer: &Certificate<'_>,
     now: UnixTime,
+    signatures: &mut usize,
 ) -> Result<(), Error> {
     let identities = config.identities().flat_map(|identity| [&identity.signing, &identity.encryption]);
     let is_server = identities
@@ -40,7 +42,10 @@ pub(super) fn check_certified(
         intermediates: &[],
         now: Some(now),
     };
-    check_path(signer, &context).map_err(|error| match error {
+    let mut budget = Budget::new(*signatures);
+    let checked = check_path_within(signer, &context, &mut budget);
+    *signatures = budget.left;
+    checked.map_err(|error| match error {
         Error::BadSignature(_) => error,
         // whatever was in the way, no issuer was found
         _ => BadSignature::Path.into(),

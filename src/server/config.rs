@@ -192,7 +192,7 @@ impl ServerConfig {
     /// Other limits than [`Limits::DEFAULT`].
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.limits = limits.under_ceiling();
         self
     }
 

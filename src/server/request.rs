@@ -59,7 +59,7 @@ pub(super) fn accept(mut session: Session, message: Vec<u8>, rng: &mut Rng<'_>) 
         Err(error) if session.config.bare_refusals => return session.http_error(error),
         Err(error) => return session.refuse(error, rng),
     };
-    session.signed_by(verified.signer());
+    session.signed_by(&verified);
     match prepare(&mut session, &verified, rng) {
         Ok(Prepared::Sealed(envelope)) => Exchange::Decrypt(Decrypt::new(session, verified, envelope)),
         Ok(Prepared::SealedByPassword(envelope)) => FindChallenge::to_open(session, verified, envelope),
@@ -135,16 +135,17 @@ fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Res
 
 /// Looks whether a certificate of this CA signed, where that makes a difference; refuses who has to have one.
 fn classify(session: &mut Session, message_type: MessageType, signer: &Certificate<'_>) -> Result<(), Error> {
-    let check = |session: &Session| classify::check_certified(&session.config, signer, session.now);
+    let config = Arc::clone(&session.config);
+    let mut check = || classify::check_certified(&config, signer, session.now, &mut session.signatures);
     match message_type {
-        MessageType::PkcsReq => session.certified = session.config.renewal && check(session).is_ok(),
+        MessageType::PkcsReq => session.certified = config.renewal && check().is_ok(),
         MessageType::RenewalReq => {
-            check(session)?;
+            check()?;
             session.certified = true;
         }
         // the same as for a certificate that does not exist (T27)
         MessageType::GetCert | MessageType::GetCrl => {
-            check(session).map_err(|_| PeerMisbehaved::UnknownCertificate)?;
+            check().map_err(|_| PeerMisbehaved::UnknownCertificate)?;
         }
         // only a held renewal wants to know, and the table has not been asked yet
         MessageType::CertPoll | MessageType::CertRep => {}

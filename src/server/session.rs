@@ -7,7 +7,7 @@ use super::password::FindChallenge;
 use super::transaction::TransactionKey;
 use crate::crypto::{ChallengePassword, Purpose, Rng, random};
 use crate::error::{Error, FailInfo, InvalidMessage};
-use crate::message::{Addressee, Draft, Fields, envelope};
+use crate::message::{Addressee, Draft, Fields, Verified, envelope};
 use crate::transport::HttpResponse;
 use crate::wire::algorithm::{ContentEncryption, Digest};
 use crate::wire::attributes::{MessageType, Nonce, PkiStatus, TransactionId};
@@ -35,6 +35,8 @@ pub(super) struct Session {
     /// Whether the signer was found to hold a certificate of one of the issuers. It is looked for only where a switch
     /// makes a difference of it.
     pub(super) certified: bool,
+    /// How many more signatures on certificates may be verified for the message (T40).
+    pub(super) signatures: usize,
     /// Protects the reply to a signer whose key cannot decrypt.
     pub(super) password: Option<Arc<ChallengePassword>>,
     cause: Option<Error>,
@@ -61,6 +63,7 @@ impl Session {
             nonce: None,
             signer: None,
             certified: false,
+            signatures: 0,
             password: None,
             cause: None,
             summary,
@@ -73,7 +76,10 @@ impl Session {
         self.nonce = Some(nonce);
     }
 
-    pub(super) fn signed_by(&mut self, signer: &CertificateDer<'static>) {
+    pub(super) fn signed_by(&mut self, message: &Verified) {
+        // one is for the certification request, and is verified in any case
+        self.signatures = message.signatures_left().saturating_sub(1);
+        let signer = message.signer();
         self.summary.subject = Certificate::parse(signer).ok().map(|signer| signer.subject().to_string());
         self.signer = Some(signer.clone());
     }

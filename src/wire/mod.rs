@@ -14,6 +14,7 @@ pub mod distinguished_name;
 pub mod enveloped_data;
 pub mod extension;
 pub mod limits;
+mod modulus;
 pub mod name;
 pub mod normalize;
 pub mod oid;

@@ -1,6 +1,5 @@
 //! Distinguished names: reading, showing and comparing them.
 
-use super::limits::Limits;
 use super::oid::Oid;
 use super::tlv::{self, Header, Reader};
 use crate::error::{Error, InvalidMessage, Limit};
@@ -12,14 +11,6 @@ use zeroize::Zeroizing;
 const NUMERIC_STRING: u8 = 0x12;
 const VISIBLE_STRING: u8 = 0x1A;
 
-/// Most relative distinguished names in a name.
-const MAX_RDNS: usize = Limits::DEFAULT.rdns;
-/// Most attributes in one relative distinguished name.
-const MAX_RDN_ATTRIBUTES: usize = 8;
-/// Longest name, bytes: bounds what comparing two of them costs.
-const MAX_NAME: usize = 8 << 10;
-/// Longest attribute value, bytes.
-const MAX_VALUE: usize = 1024;
 /// Longest text that [`Name`] shows, characters.
 const MAX_SHOWN: usize = 512;
 
@@ -64,9 +55,17 @@ pub(super) const KEYWORDS: [(&str, Oid<'static>); 20] = [
 pub struct Name<'a>(pub(super) &'a [u8]);
 
 impl<'a> Name<'a> {
-    /// Reads one that fills `der`. [`InvalidMessage::Name`] when it is not one; [`Limit::Name`] for more than
-    /// 8192 bytes, more than 32 relative distinguished names, more than 8 attributes in one of them, or a value longer
-    /// than 1024 bytes. The string types and the characters are not checked.
+    /// Longest name that is read, bytes: bounds what comparing two of them costs.
+    pub const MAX_LENGTH: usize = 8 << 10;
+    /// Most relative distinguished names in one that is read.
+    pub const MAX_RDNS: usize = 32;
+    /// Most attributes in one relative distinguished name.
+    pub const MAX_RDN_ATTRIBUTES: usize = 8;
+    /// Longest value of an attribute, bytes.
+    pub const MAX_VALUE: usize = 1024;
+
+    /// Reads one that fills `der`. [`InvalidMessage::Name`] when it is not one; [`Limit::Name`] when it is over one of
+    /// the bounds above. The string types and the characters are not checked.
     pub fn parse(der: &'a [u8]) -> Result<Self, Error> {
         match check(der) {
             Err(error @ Error::TooLarge(_)) => Err(error),
@@ -127,7 +126,7 @@ impl<'a> Name<'a> {
 
 /// Whether `der` is a Name within bounds.
 fn check(der: &[u8]) -> Result<(), Error> {
-    if der.len() > MAX_NAME {
+    if der.len() > Name::MAX_LENGTH {
         return Err(Limit::Name.into());
     }
     let mut outer = Reader::new(der)?;
@@ -140,7 +139,7 @@ fn check(der: &[u8]) -> Result<(), Error> {
         loop {
             let attribute = AttributeTypeAndValue::read(&mut rdn)?;
             attributes = attributes.saturating_add(1);
-            if attributes > MAX_RDN_ATTRIBUTES || attribute.value.len() > MAX_VALUE {
+            if attributes > Name::MAX_RDN_ATTRIBUTES || attribute.value.len() > Name::MAX_VALUE {
                 return Err(Limit::Name.into());
             }
             if rdn.is_empty() {
@@ -148,7 +147,7 @@ fn check(der: &[u8]) -> Result<(), Error> {
             }
         }
         rdns = rdns.saturating_add(1);
-        if rdns > MAX_RDNS {
+        if rdns > Name::MAX_RDNS {
             return Err(Limit::Name.into());
         }
     }
@@ -511,10 +510,16 @@ pub(super) mod tests {
         assert_eq!(parse(&[attribute; 33]), Err(Limit::Name.into()));
         assert_eq!(parse(&[(CN, tlv::UTF8_STRING, &[b'x'; 1024])]), Ok(()));
         assert_eq!(parse(&[(CN, tlv::UTF8_STRING, &[b'x'; 1025])]), Err(Limit::Name.into()));
-        let long: (&[u8], u8, &[u8]) = (CN, tlv::UTF8_STRING, &[b'x'; 1000]);
-        assert_eq!(parse(&[long; 8]), Ok(()));
-        assert_eq!(parse(&[long; 9]), Err(Limit::Name.into()));
-        let many = ["CN=x"; 9].join("+");
-        assert!(many.parse::<DistinguishedName>().is_err());
+        // eight of 1013 bytes, and one that fills up what the header leaves
+        let long: (&[u8], u8, &[u8]) = (CN, tlv::UTF8_STRING, &[b'x'; 996]);
+        let with = |last: usize| {
+            let last = vec![b'x'; last];
+            let der = name(&[&[long; 8][..], &[(CN, tlv::UTF8_STRING, &last)]].concat());
+            (der.len(), Name::parse(&der).map(|_| ()))
+        };
+        assert_eq!(with(73), (Name::MAX_LENGTH, Ok(())));
+        assert_eq!(with(74), (Name::MAX_LENGTH + 1, Err(Limit::Name.into())));
+        let attributes = |count: usize| vec!["CN=x"; count].join("+").parse::<DistinguishedName>().is_ok();
+        assert!(attributes(8) && !attributes(9));
     }
 }

@@ -41,11 +41,14 @@ const MAX_DEPTH: usize = 64;
 ///
 /// [`InvalidMessage::Empty`]; [`InvalidMessage::Ber`] for bytes that are not BER, are cut off, or use a form that no
 /// message has (tag numbers above 30, chunks of other types than OCTET STRING); [`InvalidMessage::TrailingData`];
-/// [`Limit::Depth`] and [`Limit::Nodes`] when [`Limits::depth`] (64 at most) or [`Limits::nodes`] is passed. The length
-/// of `input` is for the caller to check.
+/// [`Limit::Depth`] and [`Limit::Nodes`] when [`Limits::depth`] (64 at most) or [`Limits::nodes`] is passed;
+/// [`Limit::Message`] for more than [`Limits::CEILING`] bytes. Lower bounds on the length are for the caller to check.
 pub fn normalize<'a>(input: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Error> {
     if input.is_empty() {
         return Err(InvalidMessage::Empty.into());
+    }
+    if input.len() > Limits::CEILING {
+        return Err(Limit::Message.into());
     }
     let mut rest = input;
     let mut check = Walk { nodes: limits.nodes, changed: false, output: None };

@@ -2,6 +2,7 @@
 
 use super::algorithm::{self, AlgorithmIdentifier, Digest, SignatureScheme};
 use super::limits::Limits;
+use super::modulus;
 use super::oid::Oid;
 use super::tlv::{self, Reader, Writer};
 use crate::error::{Error, InvalidMessage, Limit, Unsupported};
@@ -169,9 +170,17 @@ impl<'a> RsaPublicKey<'a> {
     }
 
     /// Whether it is a key that arithmetic may be done with: a modulus that is odd and has
-    /// [`Limits::rsa_min_bits`] to [`Limits::rsa_max_bits`] bits, an exponent e that is odd and 65537 <= e < 2^33.
-    /// Otherwise [`Limit::PublicKey`].
+    /// [`Limits::rsa_min_bits`] to [`Limits::rsa_max_bits`] bits, no prime factor below 752 and is no square, an exponent
+    /// e that is odd and 65537 <= e < 2^33. Otherwise [`Limit::PublicKey`].
     pub fn check(&self, limits: &Limits) -> Result<(), Error> {
+        self.check_size(limits)?;
+        // looked at last: it takes longest
+        if modulus::is_flawed(self.modulus) { Err(Limit::PublicKey.into()) } else { Ok(()) }
+    }
+
+    /// The same without a look for factors: for a provider, which is given no key that was not checked before, to be safe
+    /// in itself.
+    pub(crate) fn check_size(&self, limits: &Limits) -> Result<(), Error> {
         let size = (limits.rsa_min_bits..=limits.rsa_max_bits).contains(&self.bits());
         let exponent = self
             .exponent
@@ -324,13 +333,31 @@ mod tests {
     const F4: &[u8] = &[1, 0, 1];
 
     fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), Error> {
+        check_within(&Limits::DEFAULT, modulus, exponent)
+    }
+
+    fn check_within(limits: &Limits, modulus: &[u8], exponent: &[u8]) -> Result<(), Error> {
         let der = encode_rsa(modulus, exponent);
-        SubjectPublicKeyInfo::parse(&der).unwrap().rsa().unwrap().check(&Limits::DEFAULT)
+        SubjectPublicKeyInfo::parse(&der).unwrap().rsa().unwrap().check(limits)
+    }
+
+    /// One of so many bits that nothing is wrong with.
+    fn modulus(bits: usize) -> Vec<u8> {
+        let mut modulus = vec![0xA7; bits.div_ceil(8)];
+        modulus[0] = 0xFF >> (modulus.len() * 8 - bits);
+        let end = modulus.len() - 2;
+        for last in (1..=u16::MAX).step_by(2) {
+            modulus[end..].copy_from_slice(&last.to_be_bytes());
+            if !modulus::is_flawed(&modulus) {
+                return modulus;
+            }
+        }
+        panic!("no modulus of {bits} bits")
     }
 
     #[test]
     fn an_rsa_key_is_read_back() {
-        let modulus = [&[0x80][..], &[1; 255]].concat();
+        let modulus = modulus(2048);
         let der = encode_rsa(&[&[0, 0], modulus.as_slice()].concat(), F4);
         let info = SubjectPublicKeyInfo::parse(&der).unwrap();
         assert_eq!(info.as_der(), der);
@@ -347,19 +374,40 @@ mod tests {
     #[test]
     fn keys_out_of_bounds_are_refused_before_any_arithmetic() {
         let refused = Err(Limit::PublicKey.into());
-        let modulus = vec![0xFF; 256];
+        for (limits, most) in [(Limits::DEFAULT, 8192), (Limits::FIRMWARE, 4096)] {
+            for (bits, expected) in
+                [(2047, refused), (2048, Ok(())), (2049, Ok(())), (most, Ok(())), (most + 1, refused)]
+            {
+                assert_eq!(check_within(&limits, &modulus(bits), F4), expected, "{bits}");
+            }
+        }
+        for bits in [16, 512, 1024, 16_384] {
+            assert_eq!(check(&modulus(bits), F4), refused, "{bits}");
+        }
+        let modulus = modulus(2048);
         assert_eq!(check(&modulus, &[1, 0xFF, 0xFF, 0xFF, 0xFF]), Ok(()));
-        for exponent in
-            [&[1][..], &[3], &[0xFF, 0xFF], &[1, 0, 0], &[2, 0, 0, 0, 1], &[1, 0, 0, 0, 0, 0, 0, 0, 1]]
-        {
+        let long = [&[0x40][..], &[0; 254], &[1]].concat();
+        for exponent in [
+            &[][..],
+            &[1],
+            &[3],
+            &[0xFF, 0xFF],
+            &[1, 0, 0],
+            &[1, 0, 2],
+            &[2, 0, 0, 0, 1],
+            &[1, 0, 0, 0, 0, 0, 0, 0, 1],
+            &long,
+            &modulus,
+        ] {
             assert_eq!(check(&modulus, exponent), refused, "{exponent:?}");
         }
-        assert_eq!(check(&[&[0x7F][..], &[0xFF; 255]].concat(), F4), refused);
-        assert_eq!(check(&vec![0xFF; 1025], F4), refused);
-        assert_eq!(check(&[0xFF; 1024], F4), Ok(()));
-        assert_eq!(check(&[&[0xFF; 255][..], &[0xFE]].concat(), F4), refused);
-        assert_eq!(check(&[], F4), refused);
-        assert_eq!(check(&modulus, &[]), refused);
+        let mut even = modulus.clone();
+        even[255] ^= 1;
+        // divisible by three, a square: 2^2048 - 1, (2^1024 - 1)^2
+        let square = [&[0xFF; 127][..], &[0xFE], &[0; 127], &[1]].concat();
+        for flawed in [&even, &vec![0xFF; 256], &square, &Vec::new()] {
+            assert_eq!(check(flawed, F4), refused);
+        }
     }
 
     #[test]

@@ -11,9 +11,6 @@ use crate::error::{Error, InvalidMessage, Limit};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Most CRLs in one message: GetCRL asks for one.
-const CRLS: usize = 1;
-
 /// A view of a ContentInfo that holds SignedData (RFC 5652 sections 3 and 5.1).
 ///
 /// ```text
@@ -62,7 +59,7 @@ impl<'a> SignedData<'a> {
         let certificates = reader.optional(tlv::context(0))?.map(|set| set.value).unwrap_or_default();
         check_elements(certificates, limits.certificates, Limit::Certificates, |_| Ok(()))?;
         let crls = reader.optional(tlv::context(1))?.map(|set| set.value).unwrap_or_default();
-        check_elements(crls, CRLS, Limit::Crls, |_| Ok(()))?;
+        check_elements(crls, limits.crls, Limit::Crls, |_| Ok(()))?;
 
         let infos = reader.expect(tlv::SET)?.value;
         let mut signer = None;
@@ -596,24 +593,31 @@ pub(super) mod tests {
         assert_eq!(find(&certificate("CN=dev1", &[3])), None);
     }
 
+    // T39
     #[test]
-    fn a_revocation_list_is_read_as_it_came() {
-        let crl: &[u8] = &[0xA1, 4, 0x30, 2, 5, 0];
-        let der = signed_data(&[VERSION, NO_SET, DATA, crl, NO_SET]);
-        assert!(parse(&der).crls().eq([&[0x30, 2, 5, 0][..]]));
-        let two = signed_data(&[VERSION, NO_SET, DATA, &[0xA1, 4, 0x30, 0, 0x30, 0], NO_SET]);
-        assert_eq!(refused(&two), Limit::Crls.into());
+    fn revocation_lists_are_counted_and_read_as_they_came() {
+        let lists = |count: u8| {
+            let crls = [vec![0xA1, 4 * count], [0x30, 2, 5, 0].repeat(count.into())].concat();
+            signed_data(&[VERSION, NO_SET, DATA, &crls, NO_SET])
+        };
+        let one = lists(1);
+        assert!(parse(&one).crls().eq([&[0x30, 2, 5, 0][..]]));
+        assert_eq!(refused(&lists(2)), Limit::Crls.into());
+        let none = Limits { crls: 0, ..Limits::DEFAULT };
+        assert_eq!(SignedData::parse(&one, &none).unwrap_err(), Limit::Crls.into());
     }
 
     // T39
     #[test]
     fn certificates_and_attributes_are_counted() {
-        let limits = Limits { certificates: 2, attributes: 0, ..Limits::DEFAULT };
-        for (count, expected) in [(2, Ok(())), (3, Err(Limit::Certificates.into()))] {
-            let certificates = [vec![0xA0, 2 * count], [0x30, 0].repeat(count.into())].concat();
-            let der = signed_data(&[VERSION, NO_SET, DATA, &certificates, NO_SET]);
-            assert_eq!(SignedData::parse(&der, &limits).map(drop), expected);
+        for (limits, most) in [(Limits::DEFAULT, 16), (Limits::FIRMWARE, 6)] {
+            for (count, expected) in [(most, Ok(())), (most + 1, Err(Limit::Certificates.into()))] {
+                let certificates = [vec![0xA0, 2 * count], [0x30, 0].repeat(count.into())].concat();
+                let der = signed_data(&[VERSION, NO_SET, DATA, &certificates, NO_SET]);
+                assert_eq!(SignedData::parse(&der, &limits).map(drop), expected);
+            }
         }
+        let limits = Limits { attributes: 0, ..Limits::DEFAULT };
         let der = draft(&[]).encode();
         assert_eq!(SignedData::parse(&der, &limits).unwrap_err(), Limit::Attributes.into());
     }

@@ -6,7 +6,7 @@
 
 use crate::support::{CHALLENGE, NOW, YEAR, name, tlv};
 use rsa::pkcs8::DecodePrivateKey as _;
-use rsa::traits::PublicKeyParts as _;
+use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 use rsa::{BoxedUint, PrivateKey, hazmat};
 use scep::crypto::rustcrypto::{PROVIDER_WITH_LEGACY, SoftwareKey};
 use scep::crypto::{ContentCipher, ContentEncryption, Digest};
@@ -75,6 +75,12 @@ impl Key {
 
     pub(crate) fn modulus(&self) -> Vec<u8> {
         last(&self.raw.n_bytes())
+    }
+
+    /// One of its two factors, of 128 bytes.
+    pub(crate) fn prime(&self) -> Vec<u8> {
+        let bytes = self.raw.primes()[0].to_be_bytes();
+        bytes[bytes.len() - 128..].to_vec()
     }
 
     /// RSASSA-PKCS1-v1_5.
@@ -198,10 +204,15 @@ impl X509 {
             extensions = extensions.raw(*which, self.critical, value);
         }
         let extensions = match (extensions.build(), self.version) {
-            (none, _) if none.is_empty() => none,
             (_, None) => Vec::new(),
-            (der, _) => tlv(0xA3, &[&der]),
+            (der, _) => der,
         };
+        self.sign_with_extensions(&extensions, by)
+    }
+
+    /// With this list in place of the extensions; nothing for none.
+    pub(crate) fn sign_with_extensions(&self, list: &[u8], by: &Key) -> Vec<u8> {
+        let extensions = if list.is_empty() { Vec::new() } else { tlv(0xA3, &[list]) };
         let signature = algorithm(sha_with_rsa(Digest::Sha256), NULL);
         let version = self.version.map(|version| tlv(0xA0, &[&[2, 1, version]])).unwrap_or_default();
         let tbs = seq(&[
@@ -459,6 +470,8 @@ pub(crate) struct Message {
     /// Whether there are signed attributes at all; without them the content is what is signed.
     pub(crate) signed_attributes: bool,
     pub(crate) certificates: Vec<Vec<u8>>,
+    /// Contents of the crls field, which is left out where there are none.
+    pub(crate) crls: Vec<u8>,
     pub(crate) signer_version: u8,
     /// SignerIdentifier, a whole element.
     pub(crate) sid: Vec<u8>,
@@ -486,6 +499,7 @@ impl Message {
             without: Vec::new(),
             signed_attributes: true,
             certificates: vec![certificate.to_vec()],
+            crls: Vec::new(),
             signer_version: 1,
             sid: issuer_and_serial(certificate),
             key,
@@ -570,6 +584,7 @@ impl Message {
                 &tlv(0x31, &[&algorithms.unwrap_or_else(|| algorithm(self.digest.oid(), NULL))]),
                 &encapsulated,
                 &certificates,
+                &if self.crls.is_empty() { Vec::new() } else { tlv(0xA1, &[&self.crls]) },
                 &tlv(0x31, &[&self.signer_info().repeat(self.signers)]),
             ],
         );

@@ -112,7 +112,7 @@ pub(super) fn encrypt(public: &PublicKey, block: &[u8]) -> Result<Vec<u8>, Error
 pub(super) fn load(info: &SubjectPublicKeyInfo<'_>) -> Result<PublicKey, Error> {
     let key = info.rsa()?;
     let limits = Limits::DEFAULT;
-    key.check(&limits)?;
+    key.check_size(&limits)?;
     let modulus = BoxedUint::from_be_slice_vartime(key.modulus);
     let exponent = BoxedUint::from_be_slice_vartime(key.exponent);
     PublicKey::new_with_size_limits(modulus, exponent, limits.rsa_min_bits..=limits.rsa_max_bits)
