@@ -619,7 +619,7 @@ fn of_two_processes_that_want_a_list_one_makes_it_and_both_have_it() {
 
 #[test]
 fn a_database_of_another_version_or_program_is_refused_and_not_touched() {
-    for (name, version) in [("old", 2), ("none", 0), ("new", 4)] {
+    for (name, version) in [("old", 2), ("none", 0), ("new", 5)] {
         let folder = folder(&format!("version-{name}"));
         let path = folder.join("scep.db");
         let sql = Connection::open(&path).unwrap();
@@ -627,7 +627,7 @@ fn a_database_of_another_version_or_program_is_refused_and_not_touched() {
             .unwrap();
         sql.pragma_update(None, "user_version", version).unwrap();
         drop(sql);
-        assert_untouched(&folder, &format!("made by another version of this program ({version}, not 3)"));
+        assert_untouched(&folder, &format!("made by another version of this program ({version}, not 4)"));
     }
     let folder = folder("no-database");
     fs::write(folder.join("scep.db"), "what somebody else keeps here".repeat(50)).unwrap();
