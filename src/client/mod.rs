@@ -183,7 +183,8 @@ impl Client {
         Ok(discover::start(Arc::clone(&self.config), ScepUrl::parse(url)?, Goal::Ca))
     }
 
-    /// Goes on with an enrolment that was held, after [`Wait::save`]; for example after a reboot.
+    /// Goes on with an enrolment that was held, after [`Wait::save`], or whose outcome is not known, after
+    /// [`Transmit::save`]; for example after a reboot.
     ///
     /// Damaged bytes, another version or another library's are
     /// [`SavedState`](crate::error::InvalidMessage::SavedState).

@@ -134,26 +134,7 @@ impl Wait {
     /// Everything that is needed to go on later with [`Client::resume`](super::Client::resume): at most 128 KiB, with
     /// a version and a checksum, and without any secret. It names the trusted CA, so keep it where nobody else writes.
     pub fn save(&self) -> Result<Vec<u8>, Error> {
-        let Transaction { config, url, ca, id, signer, chain, secret: _ } = &self.transaction;
-        let mut encoder = Encoder::new(MAGIC);
-        encoder.bytes(url.as_str().as_bytes());
-        encoder.bytes(id.as_bytes());
-        encoder.bytes(&self.requested.subject);
-        encoder.bytes(&self.requested.public_key);
-        encoder.bytes(signer);
-        encoder.list(chain);
-        // the anchors come first
-        encoder.list(ca.certificates());
-        encoder.number(u64::try_from(ca.anchors().len()).unwrap_or(u64::MAX));
-        encoder.bytes(ca.recipient());
-        encoder.number(ca.valid_from().is_some().into());
-        encoder.bytes(ca.capabilities().to_text().as_bytes());
-        encoder.number(self.polls.into());
-        if ca.certificates().len().max(chain.len()) > MAX_CERTIFICATES {
-            return Err(Limit::Certificates.into());
-        }
-        let saved = encoder.finish_with_checksum(config.provider)?;
-        if saved.len() > MAX_SAVED { Err(Limit::Message.into()) } else { Ok(saved) }
+        save(&self.transaction, &self.requested, self.polls)
     }
 
     /// Asks the CA how the request stands (CertPoll). The step comes back when the random generator failed, and with
@@ -193,6 +174,30 @@ impl fmt::Debug for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Wait({}, {} polls)", self.transaction.id, self.polls)
     }
+}
+
+/// What [`Wait::save`] and [`Transmit::save`](super::Transmit::save) give.
+pub(super) fn save(transaction: &Transaction, requested: &Requested, polls: u32) -> Result<Vec<u8>, Error> {
+    let Transaction { config, url, ca, id, signer, chain, secret: _ } = transaction;
+    let mut encoder = Encoder::new(MAGIC);
+    encoder.bytes(url.as_str().as_bytes());
+    encoder.bytes(id.as_bytes());
+    encoder.bytes(&requested.subject);
+    encoder.bytes(&requested.public_key);
+    encoder.bytes(signer);
+    encoder.list(chain);
+    // the anchors come first
+    encoder.list(ca.certificates());
+    encoder.number(u64::try_from(ca.anchors().len()).unwrap_or(u64::MAX));
+    encoder.bytes(ca.recipient());
+    encoder.number(ca.valid_from().is_some().into());
+    encoder.bytes(ca.capabilities().to_text().as_bytes());
+    encoder.number(polls.into());
+    if ca.certificates().len().max(chain.len()) > MAX_CERTIFICATES {
+        return Err(Limit::Certificates.into());
+    }
+    let saved = encoder.finish_with_checksum(config.provider)?;
+    if saved.len() > MAX_SAVED { Err(Limit::Message.into()) } else { Ok(saved) }
 }
 
 pub(super) fn resume(config: Arc<ClientConfig>, saved: &[u8]) -> Result<Wait, Error> {

@@ -1,7 +1,7 @@
 //! From a reply to what it means (RFC 8894 section 3.3.2).
 
 use super::ca::owned;
-use super::poll::Wait;
+use super::poll::{self, Wait};
 use super::step::{Decrypt, Done, Failed, Issued, Stage, Step, Transmit, UntrustedText};
 use super::transaction::{Requested, Transaction, Wanted};
 use crate::crypto::{KeyError, Provider, Rng, Unwrapped, random};
@@ -50,6 +50,14 @@ impl InFlight {
             _ => transport::post(url, message),
         };
         Step::Transmit(Transmit { request, stage: Stage::Reply(Box::new(self)) })
+    }
+
+    /// What is needed to ask for the outcome; nothing for a question that may be asked again.
+    pub(super) fn save(&self) -> Result<Option<Vec<u8>>, Error> {
+        match &self.wanted {
+            Wanted::Issued(requested) => poll::save(&self.transaction, requested, self.polls).map(Some),
+            Wanted::Certificate(_) | Wanted::Crl(_) => Ok(None),
+        }
     }
 
     /// Whether the reply is to this very message.

@@ -44,7 +44,14 @@ pub enum Step {
 pub enum Done {
     /// The certificate was issued, and passed every check.
     Issued(Issued),
-    /// The CA refused, and signed that it did. The transaction is over.
+    /// The CA refused a message with this transactionID and this nonce, and signed that it did. Mostly it was ours, and
+    /// the transaction is over.
+    ///
+    /// But whoever is on the path can bring a refusal about: by damaging the message, or by sending the CA one of his own
+    /// with the same transactionID and nonce, which anybody can read. A FAILURE does not say whose message it is about.
+    /// So where a certificate may have been issued, after [`Transmit::save`] or [`Wait::save`], what was saved is worth a
+    /// [`Wait::poll`] now and later, and should go only when something else has come of it. A poll loses nothing: a
+    /// refusal that the CA has made up its mind about stays one.
     Refused {
         /// The reason.
         fail_info: FailInfo,
@@ -202,6 +209,22 @@ impl Transmit {
         match &self.stage {
             Stage::Reply(flight) => Some(&flight.transaction.id),
             Stage::Capabilities(_) | Stage::CaCertificates(..) | Stage::NextCa(_) => None,
+        }
+    }
+
+    /// What to keep before the request goes out, for [`Client::resume`](super::Client::resume) when no answer comes and
+    /// the step is lost, as in a power cut: the CA may have issued the certificate all the same, and a challenge password
+    /// that works once has been used then. The form is that of [`Wait::save`], and it holds no secret either.
+    ///
+    /// [`Wait::poll`] asks about the request then; the CA answers badCertId when it never got it, and other servers
+    /// refuse polls in other ways, and then it is time to begin anew. After [`Done::Refused`] see there. It may go once
+    /// the certificate of an [`Issued`] is stored, or what a [`Wait`] saves has taken its place.
+    ///
+    /// `None` for a request that asks for no certificate: it may simply be made again.
+    pub fn save(&self) -> Result<Option<Vec<u8>>, Error> {
+        match &self.stage {
+            Stage::Reply(flight) => flight.save(),
+            Stage::Capabilities(_) | Stage::CaCertificates(..) | Stage::NextCa(_) => Ok(None),
         }
     }
 

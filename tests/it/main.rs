@@ -15,9 +15,13 @@ mod client_renewal;
 mod client_replies;
 mod client_trust;
 mod client_whole;
+<<<<<<< HEAD
 mod counting;
 mod hostile_keys;
 mod limits;
+=======
+mod faults;
+>>>>>>> 44d9184 (wip)
 mod losses;
 mod paths;
 mod quirks;

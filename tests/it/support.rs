@@ -193,7 +193,7 @@ impl Template {
         CertificateDer::from(scep::wire::assemble(job.message(), scheme, signature.as_bytes()))
     }
 
-    fn tbs(&self, key: &[u8], algorithm: &[u8]) -> Vec<u8> {
+    pub(crate) fn tbs(&self, key: &[u8], algorithm: &[u8]) -> Vec<u8> {
         let time = |seconds| {
             GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).unwrap().to_der().unwrap()
         };
