@@ -56,7 +56,7 @@ impl InFlight {
     pub(super) fn save(&self) -> Result<Option<Vec<u8>>, Error> {
         match &self.wanted {
             Wanted::Issued(requested) => poll::save(&self.transaction, requested, self.polls).map(Some),
-            Wanted::Certificate(_) | Wanted::Crl(_) => Ok(None),
+            Wanted::Fetched(..) => Ok(None),
         }
     }
 

@@ -1,8 +1,8 @@
 //! What all questions about a certificate to be issued have in common: the transaction, and every way to end it.
 
 use super::classify;
-use super::exchange::{Exchange, Next, Record};
-use super::inquiry::Submitted;
+use super::exchange::{Exchange, Lookup, Next, Record};
+use super::inquiry::{Inquiry, Submitted};
 use super::one_time::{ChallengeChange, OneTimeChallenge};
 use super::question::{Decide, Enrol, Refusal};
 use super::renew::Renew;
@@ -137,6 +137,27 @@ impl Case {
         }
     }
 
+    /// What a challenge names the transaction by.
+    pub(super) fn owner(&self) -> Result<[u8; 32], Error> {
+        self.session.config.provider.sha256(&[self.open.owner()])
+    }
+
+    /// The transaction has moved on since it was looked up.
+    pub(super) fn look_again(self: Box<Self>) -> Exchange {
+        let Self { mut session, key, open, submitted, .. } = *self;
+        session.looked_again = true;
+        let inquiry = match submitted {
+            Some(submitted) => Inquiry::Certificate {
+                kind: open.kind(),
+                hash: *open.request_hash(),
+                requested: open.requested().clone(),
+                submitted,
+            },
+            None => Inquiry::Outcome,
+        };
+        Exchange::Lookup(Lookup::new(*session, key, inquiry))
+    }
+
     /// Records that the transaction, which is new or was left behind, has the challenge until `lease` is over.
     pub(super) fn reserve(
         self: Box<Self>,
@@ -147,7 +168,7 @@ impl Case {
         let (now, retention) = (self.session.now, self.session.config.pending_retention);
         let until =
             UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs().saturating_add(lease.as_secs())));
-        let owner = match self.session.config.provider.sha256(&[self.open.owner()]) {
+        let owner = match self.owner() {
             Ok(owner) => owner,
             Err(error) => return self.session.unavailable(error),
         };

@@ -10,7 +10,7 @@ use super::sealed;
 use super::terms::ChallengeTerms;
 use crate::crypto::random::random_array;
 use crate::crypto::{ChallengePassword, Provider, Rng, hmac_sha256};
-use crate::error::{Error, RngFailed};
+use crate::error::{Error, RngFailed, Unavailable};
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt::{self, Write as _};
@@ -180,47 +180,56 @@ impl OneTimeChallenges {
     /// The question comes back when the challenge is missing, unknown, expired, spent, reserved by another request, or
     /// does not allow what is asked for: [refuse](Enrol::refuse) it with
     /// [`Refusal::Challenge`](super::Refusal::Challenge), which tells the peer nothing more. A challenge that is used
-    /// twice is an [`Event::ChallengeReuse`].
+    /// twice is an [`Event::ChallengeReuse`]. Where this very request has taken it meanwhile, by another server or by a
+    /// copy of the message, the exchange goes on with another [`Lookup`](super::Lookup).
     pub fn redeem(
         &self,
         mut question: Enrol,
         stored: Option<OneTimeChallenge>,
     ) -> Result<Exchange, Box<Enrol>> {
         match self.check(&mut question, stored) {
-            Ok(Some((from, challenge))) => Ok(question.0.reserve(from, &challenge, self.lease)),
+            Ok(Verdict::Free(from, challenge)) => Ok(question.0.reserve(from, &challenge, self.lease)),
+            Ok(Verdict::Own { .. }) if !question.0.session.looked_again => Ok(question.0.look_again()),
+            Ok(Verdict::Own { spent: false }) => {
+                Ok(question.0.session.unavailable(Unavailable::Changed.into()))
+            }
+            // of a transaction that was forgotten
+            Ok(Verdict::Own { spent: true } | Verdict::Taken) => {
+                question.0.session.events.push(Event::ChallengeReuse);
+                Err(Box::new(question))
+            }
             // nothing is recorded, whatever is wrong
-            Ok(None) | Err(_) => Err(Box::new(question)),
+            Ok(Verdict::Useless) | Err(_) => Err(Box::new(question)),
         }
     }
 
-    fn check(
-        &self,
-        question: &mut Enrol,
-        stored: Option<OneTimeChallenge>,
-    ) -> Result<Option<(Option<u64>, OneTimeChallenge)>, Error> {
-        let Some(id) = self.wanted(question)? else { return Ok(None) };
+    fn check(&self, question: &mut Enrol, stored: Option<OneTimeChallenge>) -> Result<Verdict, Error> {
+        let Some(id) = self.wanted(question)? else { return Ok(Verdict::Useless) };
         let now = question.0.session.now;
         let from = stored.as_ref().map(OneTimeChallenge::revision);
         let challenge = match (stored, question.challenge()) {
             (Some(stored), _) if *stored.id() == id => stored,
-            (Some(_), _) | (None, None) => return Ok(None),
+            (Some(_), _) | (None, None) => return Ok(Verdict::Useless),
             (None, Some(text)) => {
                 match sealed::open(self.provider, &self.key, &self.endpoint, text.expose())? {
                     Some(sealed) => OneTimeChallenge::new(id, sealed.terms, sealed.expires),
-                    None => return Ok(None),
+                    None => return Ok(Verdict::Useless),
                 }
             }
         };
-        if challenge.has_expired(now) {
-            return Ok(None);
+        let is_free = challenge.is_free(now);
+        if !is_free && challenge.is_claimed_by(&question.0.owner()?) {
+            return Ok(Verdict::Own { spent: challenge.is_spent() });
         }
-        if !challenge.is_free(now) {
-            question.0.session.events.push(Event::ChallengeReuse);
-            return Ok(None);
+        if challenge.has_expired(now) {
+            return Ok(Verdict::Useless);
+        }
+        if !is_free {
+            return Ok(Verdict::Taken);
         }
         let limits = &question.0.session.config.limits;
         let allowed = challenge.terms().allow(question.requested(), limits)?;
-        Ok(allowed.then_some((from, challenge)))
+        Ok(if allowed { Verdict::Free(from, Box::new(challenge)) } else { Verdict::Useless })
     }
 
     /// A sealed challenge counts by its code alone: its text can be written in more than one way.
@@ -231,6 +240,19 @@ impl OneTimeChallenges {
             hmac_sha256(self.provider, self.key.expose(), &[b"id\0", self.endpoint.as_bytes(), b"\0", what])?;
         Ok(ChallengeId::new(id))
     }
+}
+
+/// What a challenge is worth to a request.
+enum Verdict {
+    /// It may have it; with the revision that is stored.
+    Free(Option<u64>, Box<OneTimeChallenge>),
+    /// It has it already, or has used it up.
+    Own {
+        spent: bool,
+    },
+    /// Another request has.
+    Taken,
+    Useless,
 }
 
 /// Seconds since 1970.

@@ -97,6 +97,11 @@ impl OneTimeChallenge {
         }
     }
 
+    /// Whether it was reserved for, or spent by, this transaction.
+    pub(super) fn is_claimed_by(&self, transaction: &[u8; 32]) -> bool {
+        matches!(&self.claim, Claim::Reserved(by, _) | Claim::Spent(by) if by == transaction)
+    }
+
     pub(super) fn has_expired(&self, now: UnixTime) -> bool {
         now.as_secs() >= self.expires
     }

@@ -37,6 +37,8 @@ pub(super) struct Session {
     pub(super) certified: bool,
     /// How many more signatures on certificates may be verified for the message (T40).
     pub(super) signatures: usize,
+    /// Whether the transaction was looked up twice.
+    pub(super) looked_again: bool,
     /// Protects the reply to a signer whose key cannot decrypt.
     pub(super) password: Option<Arc<ChallengePassword>>,
     cause: Option<Error>,
@@ -64,6 +66,7 @@ impl Session {
             signer: None,
             certified: false,
             signatures: 0,
+            looked_again: false,
             password: None,
             cause: None,
             summary,

@@ -205,6 +205,11 @@ impl Transaction {
         Asked::Certificate(self.request_hash)
     }
 
+    /// SHA-256 of the request.
+    pub(super) fn request_hash(&self) -> &[u8; 32] {
+        &self.request_hash
+    }
+
     /// This transaction behind `previous`, which it replaces.
     pub(super) fn replacing(mut self, previous: Option<&Self>) -> Self {
         self.revision = previous.map_or(0, |previous| previous.revision).saturating_add(1);

@@ -1,9 +1,10 @@
 //! PENDING: polling, saving, resuming.
 
 use crate::cert_rep::{Asked, CertRep};
+use crate::client_kit::{Kit, standard};
 use crate::support::*;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
-use scep::client::{Client, ClientConfig, Done, Driven, Step, TrustedCa, Wait};
+use scep::client::{Client, ClientConfig, Done, Driven, Query, Step, TrustedCa, Wait};
 use scep::crypto::rand_core::{TryCryptoRng, TryRng};
 use scep::crypto::rustcrypto::PROVIDER;
 use scep::error::{ApiMisuse, Error, FailInfo, InvalidMessage, Limit, PeerMisbehaved, RngFailed};
@@ -77,6 +78,55 @@ fn a_saved_request_goes_on_after_a_reboot() {
     let step = wait.poll(&mut device.rng).unwrap();
     let issued = issued(device.go(step, &mut ca).unwrap());
     assert_eq!(issued.ca.anchors(), [ca.certificate.clone()]);
+}
+
+// R-5.2-2, R-4.4-1, T54: the power goes after the request was sent, or just before
+#[test]
+fn the_outcome_of_a_request_is_asked_for_after_a_reboot() {
+    for arrives in [true, false] {
+        let mut ca = Ca::new();
+        let mut device = Device::new(&ca);
+        let step = device.start();
+        let Step::Transmit(discovery) = &step else { panic!() };
+        assert_eq!(discovery.save(), Ok(None));
+        let transmit = device.up_to_message(step, &mut ca);
+        let saved = transmit.save().unwrap().unwrap();
+        assert!(!holds(&saved, CHALLENGE.as_bytes()));
+        let asked = Asked::of(transmit.request());
+        if arrives {
+            ca.serve(transmit.request());
+        }
+        drop((device, transmit));
+
+        let mut device = Device::new(&ca);
+        device.rng = seeded(99);
+        let wait = device.client.resume(&saved).unwrap();
+        assert_eq!((wait.transaction_id(), wait.polls()), (&asked.id, 0));
+        let step = wait.poll(&mut device.rng).unwrap();
+        let driven = device.go(step, &mut ca).unwrap();
+        match arrives {
+            true => assert_eq!(issued(driven).ca.anchors(), [ca.certificate.clone()]),
+            // nothing was issued, and it is time to begin anew
+            false => {
+                let unknown = Driven::Done(Done::Refused { fail_info: FailInfo::BadCertId, text: None });
+                assert_eq!(format!("{driven:?}"), format!("{unknown:?}"));
+            }
+        }
+    }
+}
+
+// R-4.5-1: a question is simply asked again
+#[test]
+fn there_is_nothing_to_save_of_a_question() {
+    let mut kit = Kit::new();
+    let (ca, query) = (kit.trusted(standard()), Query::own(kit.certificate.clone()).unwrap());
+    let step = kit.client.fetch_crl(URL, ca, query, &mut kit.rng).unwrap();
+    assert_eq!(kit.up_to_message(step).save(), Ok(None));
+    // unlike of a renewal, which a poll under the current certificate asks for
+    let saved = kit.renewing().0.save().unwrap().unwrap();
+    let wait = kit.client.resume(&saved).unwrap();
+    assert_eq!(wait.public_key().unwrap(), kit.current.soft.public_key_der());
+    assert_eq!(wait.requested_key(), kit.new.soft.public_key_der());
 }
 
 // T50, T54, R-7.3-4, R-7.1-1, case 137

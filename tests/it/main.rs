@@ -15,13 +15,10 @@ mod client_renewal;
 mod client_replies;
 mod client_trust;
 mod client_whole;
-<<<<<<< HEAD
 mod counting;
+mod faults;
 mod hostile_keys;
 mod limits;
-=======
-mod faults;
->>>>>>> 44d9184 (wip)
 mod losses;
 mod paths;
 mod quirks;

@@ -8,7 +8,7 @@ use scep::crypto::{ChallengePassword, Rng};
 use scep::error::{PeerMisbehaved, Unavailable};
 use scep::server::{
     Authorized, ChallengeKey, ChallengeStore, ChallengeTerms, Decide, Enrol, Event, Evidence, Exchange,
-    OneTimeChallenge, OneTimeChallenges, Refusal, State,
+    OneTimeChallenge, OneTimeChallenges, Refusal, State, Store as _,
 };
 use scep::wire::{EcCurve, FailInfo, GeneralName, KeyUsage, Oid};
 use std::time::Duration;
@@ -74,6 +74,14 @@ impl Office {
     fn redeem(&self, question: Enrol) -> Exchange {
         let stored = self.stored(&question);
         match self.challenges.redeem(question, stored) {
+            // its own already: to be looked at again
+            Ok(Exchange::Lookup(step)) => {
+                let stored = self.server.store.load(step.key()).unwrap();
+                match step.complete(stored, &mut seeded(2)) {
+                    Exchange::Decide(Decide::Enrol(question)) => self.redeem(question),
+                    other => other,
+                }
+            }
             Ok(exchange) => exchange,
             Err(question) => question.refuse(Refusal::Challenge, &mut seeded(2)),
         }
