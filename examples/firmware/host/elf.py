@@ -70,7 +70,10 @@ def by_crate(elf, map_file, deps, addr2line):
     is its own, and so are generics of core in it; the image has to have line tables. What has no such line goes by
     the name of its symbol, and constants go by the crate that they were compiled in.
     """
-    crates = anonymous(deps.glob("lib*.rlib"))
+    sysroot = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
+    target = Path(deps).parent.parent.name
+    own = Path(sysroot, "lib/rustlib", target, "lib").glob("lib*.rlib")
+    crates = anonymous([*Path(deps).glob("lib*.rlib"), *own])
     inside = [piece for piece in pieces(map_file) if piece[1] and FLASH.match(piece[2])]
     result = Counter()
     code = []
@@ -79,7 +82,8 @@ def by_crate(elf, map_file, deps, addr2line):
             code += [(at, min(4, address + size - at), name) for at in range(address, address + size, 4)]
             continue
         found = re.search(r"anon\.([0-9a-f]{32})", name)
-        crate = crates.get(found[1], "core") if found else crate_of_symbol(name)
+        # what is in no library is the program's
+        crate = crates.get(found[1], "scep_firmware") if found else crate_of_symbol(name)
         result[crate or ("vectors" if "vector" in name else "other")] += size
     # for each address a line with it, then one for each frame
     answer = subprocess.run(
