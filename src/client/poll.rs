@@ -200,6 +200,7 @@ pub(super) fn save(transaction: &Transaction, requested: &Requested, polls: u32)
     if saved.len() > MAX_SAVED { Err(Limit::Message.into()) } else { Ok(saved) }
 }
 
+#[inline(never)] // so that its frame is not part of a larger one
 pub(super) fn resume(config: Arc<ClientConfig>, saved: &[u8]) -> Result<Wait, Error> {
     const DAMAGED: Error = Error::InvalidMessage(InvalidMessage::SavedState);
     if saved.len() > MAX_SAVED {

@@ -87,6 +87,7 @@ pub(super) enum Verdict {
 
 /// Verifies a reply: signed by one of the CA's certificates, to this request, and well formed. Before that holds it
 /// counts as no reply.
+#[inline(never)] // so that its frame is not part of a larger one
 pub(super) fn read(
     flight: &InFlight,
     response: HttpResponse,
@@ -141,6 +142,7 @@ pub(super) fn read(
 }
 
 /// Goes on by what the reply says.
+#[inline(never)] // so that its frame is not part of a larger one
 pub(super) fn proceed(
     flight: InFlight,
     verdict: Verdict,
@@ -219,6 +221,7 @@ fn outcome(
 
 /// The certificate for the requested key, wherever it stands in the reply, then the others. Subject and extensions are
 /// the CA's choice (R-3.3.2.1-6); key, issuer and dates are not.
+#[inline(never)] // so that its frame is not part of a larger one
 fn issued(
     transaction: &Transaction,
     requested: &Requested,

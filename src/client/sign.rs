@@ -84,6 +84,7 @@ impl Signer {
 }
 
 /// The CA is trusted: asks for the first signature.
+#[inline(never)] // so that its frame is not part of a larger one
 pub(super) fn begin(
     config: Arc<ClientConfig>,
     url: ScepUrl,
@@ -202,15 +203,12 @@ fn certificate_job(
     serial: &[u8; 16],
     now: Option<UnixTime>,
 ) -> Result<SignJob, Error> {
-    const DAY: Duration = Duration::from_secs(24 * 3600);
+    const DAY: u64 = 24 * 3600;
     // without a clock: 2000-01-01 to 2049-12-31; servers do not look at the dates of these
-    const EARLY: Duration = Duration::from_secs(946_684_800);
-    const LATE: Duration = Duration::from_secs(2_524_521_600);
-    let (not_before, not_after) = match now {
-        Some(now) => {
-            let now = Duration::from_secs(now.as_secs());
-            (now.saturating_sub(DAY), now.saturating_add(DAY.saturating_mul(365)))
-        }
+    const EARLY: u64 = 946_684_800;
+    const LATE: u64 = 2_524_521_600;
+    let (not_before, not_after) = match now.map(|now| now.as_secs()) {
+        Some(now) => (now.saturating_sub(DAY), now.saturating_add(365 * DAY)),
         None => (EARLY, LATE),
     };
     let key = SubjectPublicKeyInfo::parse(public_key)?;
@@ -223,8 +221,8 @@ fn certificate_job(
     let tbs = TbsCertificateDraft {
         serial,
         subject: Name::parse(&setup.requested.subject)?,
-        not_before: UnixTime::since_unix_epoch(not_before),
-        not_after: UnixTime::since_unix_epoch(not_after),
+        not_before: UnixTime::since_unix_epoch(Duration::from_secs(not_before)),
+        not_after: UnixTime::since_unix_epoch(Duration::from_secs(not_after)),
         public_key: key,
         scheme,
         key_usage,

@@ -109,6 +109,7 @@ impl Unverified {
         self.verify(provider, certificate)
     }
 
+    #[inline(never)] // so that its frame is not part of a larger one
     fn verify(self, provider: &Provider, signer: CertificateDer<'static>) -> Result<Verified, Error> {
         let scheme = self.scheme_hint()?;
         let (data, info) = self.signer_info()?;
@@ -219,6 +220,7 @@ impl Verified {
     ///
     /// `recipients` are the certificates whose keys are at hand; exactly one RecipientInfo has to name one of them
     /// (T3: there is no trial decryption).
+    #[inline(never)] // so that its frame is not part of a larger one
     pub fn envelope(&self, policy: &OpenPolicy<'_>, rng: &mut Rng<'_>) -> Result<Envelope, Error> {
         let der = self.enveloped()?;
         let data = EnvelopedData::parse(&der, &self.limits)?;

@@ -1,7 +1,7 @@
 //! X.509 certificates as peers send them (RFC 5280), and the self-signed ones that carry first requests.
 
 use super::algorithm::{AlgorithmIdentifier, SignatureScheme, Signed};
-use super::extension::{Extension, Extensions, ExtensionsBuilder, KeyUsage, boolean, extended_key_usage};
+use super::extension::{self, Extension, Extensions, KeyUsage, boolean, extended_key_usage};
 use super::limits::Limits;
 use super::name::Name;
 use super::oid::Oid;
@@ -266,27 +266,26 @@ pub(crate) fn read_time(time: &Tlv<'_>) -> Result<UnixTime, Error> {
 }
 
 fn parse_time(time: &Tlv<'_>) -> Option<UnixTime> {
-    let (digits, rest) = time.value.strip_suffix(b"Z")?.as_chunks();
-    if !rest.is_empty() {
-        return None;
-    }
-    let mut numbers = digits.iter().map(|digits| two_digits(*digits));
-    let mut next = || numbers.next();
-    let year = match (time.tag, next()??) {
-        (tlv::UTC_TIME, year @ 0..50) => year.checked_add(2000)?,
-        (tlv::UTC_TIME, year) => year.checked_add(1900)?,
-        (tlv::GENERALIZED_TIME, century) => century.checked_mul(100)?.checked_add(next()??)?,
+    let (pairs, rest) = time.value.strip_suffix(b"Z")?.as_chunks();
+    let (century, pairs) = match time.tag {
+        tlv::UTC_TIME => (None, pairs),
+        tlv::GENERALIZED_TIME => pairs.split_first().map(|(first, pairs)| (Some(*first), pairs))?,
         _ => return None,
     };
-    let mut small = || u8::try_from(next()??).ok();
-    let (month, day, hour, minute) = (small()?, small()?, small()?, small()?);
-    let second = match numbers.next() {
-        None => 0,
-        Some(second) => u8::try_from(second?).ok()?,
-    };
-    if numbers.next().is_some() {
+    if !rest.is_empty() || !matches!(pairs.len(), 5 | 6) {
         return None;
     }
+    let mut numbers = [0; 6];
+    for (number, pair) in numbers.iter_mut().zip(pairs) {
+        *number = two_digits(*pair)?;
+    }
+    let [year, month, day, hour, minute, second] = numbers;
+    let century = match century {
+        Some(digits) => two_digits(digits)?,
+        None if year < 50 => 20,
+        None => 19,
+    };
+    let year = u16::from(century).checked_mul(100)?.checked_add(year.into())?;
     let since_epoch = |year| Date { year, month, day, hour, minute, second }.since_epoch();
     let seconds = match year {
         // Times start with 1970. The other fields have to make sense all the same; 1972 is a leap year.
@@ -296,9 +295,9 @@ fn parse_time(time: &Tlv<'_>) -> Option<UnixTime> {
     seconds.map(|seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
 }
 
-fn two_digits(digits: [u8; 2]) -> Option<u16> {
-    let [tens, units] = digits.map(|digit| char::from(digit).to_digit(10));
-    u16::try_from(tens?.checked_mul(10)?.checked_add(units?)?).ok()
+fn two_digits(digits: [u8; 2]) -> Option<u8> {
+    let [tens, units] = digits.map(|digit| digit.wrapping_sub(b'0'));
+    if tens < 10 && units < 10 { tens.checked_mul(10)?.checked_add(units) } else { None }
 }
 
 /// Writes a time: UTCTime to 2049, GeneralizedTime from 2050 on. What is past 9999 becomes the end of that year, which
@@ -342,7 +341,6 @@ pub struct TbsCertificateDraft<'a> {
 impl TbsCertificateDraft<'_> {
     /// The DER TBSCertificate, of version 3, with `keyUsage` as its only extension: what has to be signed.
     pub fn encode(&self) -> Vec<u8> {
-        let extensions = ExtensionsBuilder::default().key_usage(self.key_usage).build();
         let mut writer = Writer::new();
         writer.nested(tlv::SEQUENCE, |writer| {
             writer.nested(tlv::context(0), |writer| writer.tlv(tlv::INTEGER, &[2]));
@@ -355,7 +353,12 @@ impl TbsCertificateDraft<'_> {
             });
             writer.raw(self.subject.as_der());
             writer.raw(self.public_key.as_der());
-            writer.tlv(tlv::context(3), &extensions);
+            // not through the builder, which a device needs for nothing else
+            writer.nested(tlv::context(3), |writer| {
+                writer.nested(tlv::SEQUENCE, |writer| {
+                    extension::write(writer, Oid::KEY_USAGE.as_bytes(), true, &self.key_usage.to_extension());
+                });
+            });
         });
         writer.finish()
     }

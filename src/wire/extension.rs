@@ -427,18 +427,23 @@ impl ExtensionsBuilder {
         if !self.is_empty() {
             writer.nested(tlv::SEQUENCE, |writer| {
                 for (oid, critical, value) in &self.0 {
-                    writer.nested(tlv::SEQUENCE, |writer| {
-                        writer.tlv(tlv::OBJECT_IDENTIFIER, oid);
-                        if *critical {
-                            writer.tlv(tlv::BOOLEAN, &[0xFF]);
-                        }
-                        writer.tlv(tlv::OCTET_STRING, value);
-                    });
+                    write(writer, oid, *critical, value);
                 }
             });
         }
         writer.finish()
     }
+}
+
+/// Writes an `Extension`.
+pub(super) fn write(writer: &mut Writer, oid: &[u8], critical: bool, value: &[u8]) {
+    writer.nested(tlv::SEQUENCE, |writer| {
+        writer.tlv(tlv::OBJECT_IDENTIFIER, oid);
+        if critical {
+            writer.tlv(tlv::BOOLEAN, &[0xFF]);
+        }
+        writer.tlv(tlv::OCTET_STRING, value);
+    });
 }
 
 impl fmt::Debug for ExtensionsBuilder {
