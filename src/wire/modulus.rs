@@ -17,21 +17,40 @@ static PRIMES: [u16; 132] = [
 /// no root has to be drawn.
 pub(super) fn is_flawed(number: &[u8]) -> bool {
     let mut is_square = number.last().is_some_and(|last| last & 7 == 1);
-    for prime in PRIMES.iter().copied().map(u32::from) {
-        let remainder = remainder(number, prime);
-        if remainder == 0 {
-            return true;
+    let mut primes = PRIMES.as_slice();
+    while let Some((group, product, rest)) = group(primes) {
+        let of_all = remainder(number, product);
+        for prime in group.iter().copied().map(u32::from) {
+            let remainder = reduced(of_all, prime);
+            if remainder == 0 {
+                return true;
+            }
+            is_square = is_square && has_root(remainder, prime);
         }
-        is_square = is_square && has_root(remainder, prime);
+        primes = rest;
     }
     is_square
 }
 
-fn remainder(number: &[u8], prime: u32) -> u32 {
+/// As many of the first primes as have a product of 32 bits, that, and the other primes: one long division does for all of
+/// a group. None when there are no more.
+fn group(primes: &[u16]) -> Option<(&[u16], u32, &[u16])> {
+    let (mut product, mut count) = (1_u32, 0_usize);
+    while let Some(next) = primes.get(count).and_then(|prime| product.checked_mul(u32::from(*prime))) {
+        (product, count) = (next, count.saturating_add(1));
+    }
+    let (group, rest) = primes.split_at_checked(count).filter(|(group, _)| !group.is_empty())?;
+    Some((group, product, rest))
+}
+
+fn remainder(number: &[u8], divisor: u32) -> u32 {
     let (first, digits) = number.as_rchunks();
-    let first = first.iter().copied().map(u32::from);
-    let digits = digits.iter().map(|digit| u32::from(u16::from_be_bytes(*digit)));
-    first.chain(digits).fold(0, |high, digit| reduced(high << 16 | digit, prime))
+    let first = first.iter().fold(0_u32, |high, byte| high << 8 | u32::from(*byte));
+    digits.iter().map(|digit| u32::from_be_bytes(*digit)).fold(first, |high, digit| {
+        let dividend = u64::from(high) << 32 | u64::from(digit);
+        // the remainder is smaller than the divisor
+        dividend.checked_rem(divisor.into()).and_then(|rest| rest.try_into().ok()).unwrap_or_default()
+    })
 }
 
 /// Whether a number below `prime`, and not 0, is a square modulo `prime`: Euler's criterion.
