@@ -27,9 +27,12 @@ thread_local! {
     pub(super) static CONTENT_KEYS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The public key with this number, an RSA key of 2048 bits whose private one nobody knows.
+/// The public key with this number, which looks like one of RSA with 2048 bits; nobody has the private one.
 pub(super) fn key(number: u8) -> Vec<u8> {
-    let modulus = [[0xC0 | number & 0x0F; LENGTH - 1].as_slice(), &[1]].concat();
+    // with these last bytes there is no small factor, so the keys are taken for sound ones
+    const LAST: [u8; 16] = [23, 1, 37, 19, 1, 19, 1, 23, 1, 1, 1, 1, 1, 19, 19, 1];
+    let number = number & 0x0F;
+    let modulus = [[0xC0 | number; LENGTH - 1].as_slice(), &[LAST[usize::from(number)]]].concat();
     encode_rsa(&modulus, &[1, 0, 1])
 }
 

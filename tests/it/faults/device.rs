@@ -2,7 +2,7 @@
 
 use super::cheap::{self, CHEAP};
 use super::office::{Dice, Hand, Office};
-use super::plan::{Parts, Story, World, powered};
+use super::plan::{Parts, Plan, Story, World, powered};
 use super::wire::{Lost, Wire};
 use crate::support::*;
 use scep::client::{
@@ -44,6 +44,8 @@ pub(super) struct Device {
     number: u8,
     /// The key of the first one.
     key: u8,
+    /// What this exchange was given.
+    challenge: String,
     /// The certificate that is to be renewed, or asked about.
     pub(super) current: CertificateDer<'static>,
     /// What outlives the power: a request whose outcome is to be asked for.
@@ -67,6 +69,7 @@ impl Device {
             parts: Parts::default(),
             number: 0,
             key: FIRST,
+            challenge: office.texts[0].clone(),
             current: office.certify(&name(DEVICE_NAME), &cheap::key(CURRENT), 0x31),
             flash: None,
             flashed: Vec::new(),
@@ -76,29 +79,26 @@ impl Device {
         }
     }
 
-    pub(super) fn begin_anew(&mut self) {
+    pub(super) fn begin_anew(&mut self, office: &Office) {
         self.number += 1;
+        self.challenge = office.texts[usize::from(self.number)].clone();
         (self.flash, self.steps, self.begun, self.lives) = (None, 0, 0, 0);
     }
 
-    /// Makes it another device with the same challenge.
-    pub(super) fn is_another(&mut self) {
+    /// Makes it another device, with the challenge of this one.
+    pub(super) fn take_from(&mut self, victim: &Self) {
         (self.key, self.dice) = (self.key + 5, SplitMix(3));
-    }
-
-    /// The challenge of this exchange, which works once.
-    pub(super) fn challenge(&self) -> String {
-        format!("{CHALLENGE} {}", self.number)
+        (self.challenge, self.number) = (victim.challenge.clone(), victim.number);
     }
 
     /// The key that is to be certified.
-    pub(super) fn key(&self) -> Vec<u8> {
+    fn key(&self) -> Vec<u8> {
         cheap::key(self.key + self.number)
     }
 
     fn begin(&mut self) -> Result<Step, Error> {
         self.begun += 1;
-        let challenge = self.challenge();
+        let challenge = self.challenge.clone();
         let (key, current) = (self.key(), self.current.clone());
         let Self { client, dice, parts, story, .. } = self;
         let rng = &mut Dice { inner: dice, parts };
@@ -145,7 +145,7 @@ impl Device {
                     refusals += 1;
                     unknown |= fail_info == FailInfo::BadCertId;
                     // it may not have been about our message: what was saved is worth a poll, and another one
-                    if self.flash.is_none() || refusals >= MOST_FAULTS + 1 {
+                    if self.flash.is_none() || refusals > MOST_FAULTS {
                         // where nothing was issued there is nothing to lose
                         if !(unknown || self.flash.is_none()) || self.begun > MOST_FAULTS {
                             return End::Refused(fail_info);
@@ -295,7 +295,9 @@ impl World {
                 assert_eq!(*end, End::Issued(issued[0].clone()), "the device got what was issued");
             }
             // the last refusal may be that of a damaged message
-            Story::Denied => assert!(matches!(end, End::Refused(_)) && issued.is_empty(), "{end:?}"),
+            Story::Denied | Story::Refused => {
+                assert!(matches!(end, End::Refused(_)) && issued.is_empty(), "{end:?}")
+            }
             Story::GetCert => assert_eq!(*end, End::Certificate(device.current.clone())),
             Story::GetCrl => assert_eq!(*end, End::Crl(wire.office.list.clone())),
             Story::NextCa => assert_eq!(*end, End::NextCa(vec![wire.office.next_ca().clone()])),
@@ -303,9 +305,26 @@ impl World {
         if !story.is_enrolment() {
             assert!(rows.transactions.is_empty() && device.flash.is_none());
         }
-        let stored = rows.transactions.values().chain(&device.flashed);
-        for bytes in stored {
-            assert!(!holds(bytes, CHALLENGE.as_bytes()), "a secret in what is stored");
+        for bytes in rows.transactions.values().chain(rows.challenges.values()).chain(&device.flashed) {
+            assert!(!holds(bytes, device.challenge.as_bytes()), "a secret in what is stored");
         }
+        drop(rows);
+        if story.has_challenge() {
+            // what was held has used it up, whether it was granted or not
+            let spent = *story != Story::Refused;
+            assert_eq!(wire.office.is_spent(usize::from(device.number)), spent, "whether it was used up");
+        }
+    }
+
+    /// A challenge that nothing was issued for works for another request.
+    pub(super) fn challenge_is_free_again(&self) {
+        let mut other = Self::new(&Plan::new(Story::AtOnce, &[]));
+        other.wire.office.rows.replace(self.wire.office.rows.borrow().clone());
+        other.wire.office.texts.clone_from(&self.wire.office.texts);
+        // until whatever died with it has counted as gone for long enough
+        other.wire.now = self.wire.now + 60;
+        other.device.take_from(&self.device);
+        let end = other.go();
+        other.check(&end);
     }
 }

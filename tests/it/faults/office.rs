@@ -4,18 +4,21 @@ use super::cheap::{self, CHEAP};
 use super::plan::{Flaw, Part, Parts, Story, powered};
 use crate::support::*;
 use rand_core::{TryCryptoRng, TryRng};
-use scep::crypto::{DecryptJob, Decryptor, KeyError, Rng, RngFailed, SignJob, Signature, Signer, Unwrapped};
+use scep::crypto::{
+    ChallengePassword, DecryptJob, Decryptor, KeyError, Rng, RngFailed, SignJob, Signature, Signer, Unwrapped,
+};
 use scep::pki_types::CertificateDer;
 use scep::server::{
-    Authorized, CertificateAccess, Decide, Enrol, Exchange, Identity, IssuedChain, NextCa, Outcome, Recorded,
-    Refusal, Renew, Responder, ServerConfig, State, Status, Store, Transaction, TransactionKey, Transition,
-    drive,
+    Authorized, CertificateAccess, ChallengeId, ChallengeKey, ChallengeTerms, Decide, Enrol, Exchange,
+    Identity, IssuedChain, NextCa, OneTimeChallenge, OneTimeChallenges, Outcome, Recorded, Refusal, Renew,
+    Responder, ServerConfig, State, Status, Store, Transaction, TransactionKey, Transition, drive,
 };
 use scep::transport::HttpRequest;
 use scep::wire::KeyUsage;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 pub(super) const CA: u8 = 1;
 const NEXT_CA: u8 = 2;
@@ -98,14 +101,14 @@ impl Decryptor for Hand<'_> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rows {
     pub(super) transactions: HashMap<TransactionKey, Vec<u8>>,
-    /// Whom a challenge has been given up for: it works for one transaction.
-    pub(super) challenges: HashMap<String, TransactionKey>,
+    /// One-time challenges, by their hashes.
+    pub(super) challenges: HashMap<[u8; 32], Vec<u8>>,
     /// All that was ever recorded as issued.
     pub(super) issued: Vec<(TransactionKey, CertificateDer<'static>)>,
 }
 
 pub(super) struct Office {
-    story: Story,
+    pub(super) story: Story,
     pub(super) ca: CertificateDer<'static>,
     next: CertificateDer<'static>,
     pub(super) list: Vec<u8>,
@@ -114,8 +117,9 @@ pub(super) struct Office {
     pub(super) rows: Rc<RefCell<Rows>>,
     dice: RefCell<SplitMix>,
     pub(super) parts: Parts,
-    /// The challenge of the request in hand.
-    challenge: RefCell<Option<String>>,
+    challenges: OneTimeChallenges,
+    /// What was given to devices: each works once.
+    pub(super) texts: Vec<String>,
     /// How often it was started.
     pub(super) starts: Cell<usize>,
 }
@@ -152,9 +156,37 @@ impl Office {
             rows: Rc::default(),
             dice: RefCell::new(SplitMix(1)),
             parts: Parts::default(),
-            challenge: RefCell::default(),
+            challenges: OneTimeChallenges::new(&CHEAP, "", ChallengeKey::from_bytes([7; 32])),
+            texts: Vec::new(),
             starts: Cell::new(1),
         }
+    }
+
+    /// Makes the challenge with this number: one that is stored, or one that carries what it allows.
+    pub(super) fn make_challenge(&mut self, number: usize) {
+        let terms = ChallengeTerms::for_subject(&name(DEVICE_NAME)).unwrap();
+        let (rng, day) = (&mut seeded(number as u64 + 40), Duration::from_secs(24 * 3600));
+        let text = match number % 2 {
+            0 => {
+                let (text, made) = self.challenges.mint(terms, at(NOW), day, rng).unwrap();
+                self.rows.borrow_mut().challenges.insert(*made.id().as_bytes(), made.to_bytes());
+                text
+            }
+            _ => self.challenges.seal(&terms, at(NOW), day, rng).unwrap(),
+        };
+        self.texts.push(text.expose().to_owned());
+    }
+
+    fn challenge(&self, id: &ChallengeId) -> Option<OneTimeChallenge> {
+        let rows = self.rows.borrow();
+        rows.challenges.get(id.as_bytes()).map(|bytes| OneTimeChallenge::from_bytes(bytes).unwrap())
+    }
+
+    /// Whether the challenge with this number has been used up.
+    pub(super) fn is_spent(&self, number: usize) -> bool {
+        let text = ChallengePassword::new(self.texts[number].as_str()).unwrap();
+        let made = self.challenges.adopt(&text, ChallengeTerms::any_subject(), at(NOW), Duration::ZERO);
+        self.challenge(made.unwrap().id()).is_some_and(|challenge| challenge.is_spent())
     }
 
     pub(super) fn next_ca(&self) -> &CertificateDer<'static> {
@@ -184,7 +216,6 @@ impl Office {
     }
 
     fn answer(&self, request: &HttpRequest, now: u64) -> Outcome {
-        self.challenge.take();
         let rng = &mut Dice { inner: &mut self.dice.borrow_mut(), parts: &self.parts };
         self.parts.moment();
         let exchange = self.responder.accept(request.clone(), at(now), rng);
@@ -202,36 +233,45 @@ impl Office {
         Self { rows: Rc::clone(&self.rows), dice: RefCell::new(SplitMix(9)), ..Self::new(story) }
     }
 
-    /// Takes a request.
+    /// Takes a request, up to where the store comes into it.
     pub(super) fn accept(&self, request: &HttpRequest, now: u64) -> Exchange {
-        self.challenge.take();
         let rng = &mut Dice { inner: &mut self.dice.borrow_mut(), parts: &self.parts };
-        self.responder.accept(request.clone(), at(now), rng)
+        let exchange = self.responder.accept(request.clone(), at(now), rng);
+        self.up_to_the_store(exchange, now, rng)
     }
 
-    /// Takes one step.
+    /// Goes on, over one use of the store and up to the next one.
     pub(super) fn advance(&self, exchange: Exchange, now: u64) -> Exchange {
         let rng = &mut Dice { inner: &mut self.dice.borrow_mut(), parts: &self.parts };
-        match exchange {
-            Exchange::Decrypt(step) => {
-                let unwrapped = Hand(&self.parts).decrypt(step.job(), rng);
-                step.complete(unwrapped, rng)
-            }
+        let exchange = match exchange {
             Exchange::Lookup(step) => {
                 let stored = self.transaction(step.key());
                 step.complete(stored, rng)
             }
             Exchange::Decide(question) => self.decide(question, now, rng),
             Exchange::Record(step) => match self.record(step.transition()) {
-                Ok(Recorded::Stored) => step.stored(rng),
-                Ok(Recorded::Conflict(stored)) => step.conflict(stored, rng),
-                Err(_) => step.unavailable(),
+                Recorded::Stored => step.stored(rng),
+                Recorded::Conflict(stored) => step.conflict(stored, rng),
             },
-            Exchange::Sign(step) => {
-                let signature = Hand(&self.parts).sign(step.job(), rng);
-                step.complete(signature)
-            }
-            Exchange::Done(outcome) => panic!("{outcome:?}"),
+            other => panic!("{other:?}"),
+        };
+        self.up_to_the_store(exchange, now, rng)
+    }
+
+    fn up_to_the_store(&self, mut exchange: Exchange, now: u64, rng: &mut Rng<'_>) -> Exchange {
+        loop {
+            exchange = match exchange {
+                Exchange::Decrypt(step) => {
+                    let unwrapped = Hand(&self.parts).decrypt(step.job(), rng);
+                    step.complete(unwrapped, rng)
+                }
+                Exchange::Decide(question @ Decide::Issue(_)) => self.decide(question, now, rng),
+                Exchange::Sign(step) => {
+                    let signature = Hand(&self.parts).sign(step.job(), rng);
+                    step.complete(signature)
+                }
+                other => return other,
+            };
         }
     }
 
@@ -242,7 +282,18 @@ impl Office {
             Decide::Renew(question) if out => question.unavailable(),
             Decide::Certificate(question) if out => question.unavailable(),
             Decide::Crl(question) if out => question.unavailable(),
-            Decide::Enrol(question) => self.enrol(question, now, rng),
+            Decide::Issue(authorized) if out => authorized.unavailable(),
+            Decide::Enrol(question) if question.is_held() => match self.story {
+                _ if is_early(question.record(), now) => question.hold(rng),
+                Story::Denied => question.refuse(Refusal::Policy, rng),
+                _ => self.issue(question.approve()),
+            },
+            Decide::Enrol(question) => self.redeem(question, rng),
+            Decide::Issue(authorized) => match self.story {
+                Story::Refused => authorized.refuse(Refusal::Policy, rng),
+                Story::Granted | Story::Denied => authorized.hold(rng),
+                _ => self.issue(authorized),
+            },
             Decide::Renew(question) => self.renew(question, now, rng),
             Decide::Certificate(question) => {
                 let own = question.signer().clone();
@@ -257,22 +308,15 @@ impl Office {
         }
     }
 
-    fn enrol(&self, question: Enrol, now: u64, rng: &mut Rng<'_>) -> Exchange {
-        if !question.is_held() {
-            let Some(challenge) = question.challenge().map(|challenge| challenge.expose().to_owned()) else {
-                return question.refuse(Refusal::Challenge, rng);
-            };
-            let given_up_for = self.rows.borrow().challenges.get(&challenge).cloned();
-            let works = given_up_for.is_none_or(|key| key == *question.transaction());
-            if !works || !challenge.starts_with(CHALLENGE) {
-                return question.refuse(Refusal::Challenge, rng);
-            }
-            self.challenge.replace(Some(challenge));
+    fn redeem(&self, question: Enrol, rng: &mut Rng<'_>) -> Exchange {
+        let wanted = self.challenges.wanted(&question).unwrap();
+        if wanted.is_some() && self.parts.using(Part::Load).is_some() {
+            return question.unavailable();
         }
-        match self.story {
-            Story::Granted | Story::Denied if is_early(question.record(), now) => question.hold(rng),
-            Story::Denied => question.refuse(Refusal::Policy, rng),
-            _ => self.issue(question.validated()),
+        let stored = wanted.and_then(|id| self.challenge(&id));
+        match self.challenges.redeem(question, stored) {
+            Ok(exchange) => exchange,
+            Err(question) => question.refuse(Refusal::Challenge, rng),
         }
     }
 
@@ -297,24 +341,26 @@ impl Office {
         rows.transactions.get(key).map(|bytes| Transaction::from_bytes(bytes).unwrap())
     }
 
-    /// Compare and set, together with what becomes of the challenge.
-    pub(super) fn record(&self, transition: &Transition) -> Result<Recorded, &'static str> {
+    /// Compare and set, of the transaction and of a challenge.
+    pub(super) fn record(&self, transition: &Transition) -> Recorded {
         let stored = self.transaction(transition.key());
-        if stored.as_ref().map(Transaction::revision) != transition.from() {
-            return Ok(Recorded::Conflict(stored));
+        let change = transition.challenge();
+        let challenge = change.and_then(|change| self.challenge(change.id()));
+        if stored.as_ref().map(Transaction::revision) != transition.from()
+            || change.is_some_and(|change| challenge.as_ref().map(|own| own.revision()) != change.from())
+        {
+            return Recorded::Conflict(stored);
         }
-        let mut rows = self.rows.borrow_mut();
-        if let Some(challenge) = self.challenge.borrow().clone() {
-            let owner = rows.challenges.entry(challenge).or_insert_with(|| transition.key().clone());
-            if owner != transition.key() {
-                return Err("the challenge was given up for another transaction meanwhile");
-            }
-        }
+        let rows = &mut *self.rows.borrow_mut();
         rows.transactions.insert(transition.key().clone(), transition.to().to_bytes());
+        if let Some(change) = change {
+            assert!(!challenge.is_some_and(|own| own.is_spent()), "what is spent stays so");
+            rows.challenges.insert(*change.id().as_bytes(), change.to().to_bytes());
+        }
         if let State::Issued(chain) = transition.to().state() {
             rows.issued.push((transition.key().clone(), chain[0].clone()));
         }
-        Ok(Recorded::Stored)
+        Recorded::Stored
     }
 }
 
@@ -342,7 +388,7 @@ impl Store for Shelf<'_> {
         if fault == Some(Part::Record { written: false }) {
             return Err("down");
         }
-        let recorded = self.0.record(transition)?;
+        let recorded = self.0.record(transition);
         self.0.parts.moment();
         if fault.is_some() { Err("nobody knows whether it was written") } else { Ok(recorded) }
     }

@@ -18,6 +18,8 @@ pub(super) enum Story {
     Granted,
     /// A first request that is held, polled for, and refused.
     Denied,
+    /// A first request that is refused at once, although its challenge was right.
+    Refused,
     /// A certificate for a new key, signed for under the old one.
     Renewal,
     /// The same, held, polled for, and granted.
@@ -28,16 +30,22 @@ pub(super) enum Story {
 }
 
 impl Story {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::AtOnce,
         Self::Granted,
         Self::Denied,
+        Self::Refused,
         Self::Renewal,
         Self::HeldRenewal,
         Self::GetCert,
         Self::GetCrl,
         Self::NextCa,
     ];
+
+    /// Whether it takes a challenge.
+    pub(super) fn has_challenge(self) -> bool {
+        matches!(self, Self::AtOnce | Self::Granted | Self::Denied | Self::Refused)
+    }
 
     /// Whether it is about a certificate that is to be issued.
     pub(super) fn is_enrolment(self) -> bool {
@@ -187,6 +195,9 @@ impl Plan {
             let mut world = World::new(self);
             let end = world.go();
             world.check(&end);
+            if self.story == Story::Refused {
+                world.challenge_is_free_again();
+            }
             world
         })
     }
@@ -204,6 +215,12 @@ pub(super) fn named<T>(name: impl fmt::Display, run: impl FnOnce() -> T) -> T {
 fn text(cause: &(dyn Any + Send)) -> String {
     let text = cause.downcast_ref::<String>().cloned();
     text.or_else(|| cause.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or("?".into())
+}
+
+/// How many HTTP exchanges there are in a story, up to where the device begins it anew.
+pub(super) fn exchanges(story: Story) -> usize {
+    let world = Plan::new(story, &[]).run();
+    world.wire.sent.len() / world.device.begun
 }
 
 /// Both ends, and what is between them.
@@ -228,14 +245,17 @@ impl World {
             Fault::Wire(at, fate) => Some((at, fate)),
             _ => None,
         });
-        let office = Office::new(plan.story);
+        let mut office = Office::new(plan.story);
+        // one that is stored, or one that is not
+        let first = usize::from(plan.story == Story::Granted);
+        (first..first + 1 + usize::from(plan.before)).for_each(|number| office.make_challenge(number));
         let device = Device::new(plan.story, &office);
         let mut world = Self { story: plan.story, wire: Wire::new(office), device };
         if plan.before {
             let end = world.go();
             world.check(&end);
             world.wire.begin_anew();
-            world.device.begin_anew();
+            world.device.begin_anew(&world.wire.office);
         }
         world.wire.office.parts = Parts::new(at_office);
         world.device.parts = Parts::new(at_device);

@@ -44,6 +44,8 @@ pub(super) enum Fate {
     Status(u16),
     /// The same, after the request has arrived.
     StatusInstead(u16),
+    /// From then on the office's clock is off by so many seconds.
+    ClockOff(i64),
     /// It arrives, and what comes back is the CA's refusal of another message: a stranger's poll with the same
     /// transactionID and nonce.
     Provoked,
@@ -56,6 +58,7 @@ pub(super) struct Lost;
 pub(super) struct Wire {
     pub(super) office: Office,
     pub(super) now: u64,
+    clock_off: i64,
     pub(super) fates: Vec<(usize, Fate)>,
     /// How many of them were met with.
     pub(super) met: usize,
@@ -148,6 +151,7 @@ impl Wire {
         Self {
             office,
             now: NOW,
+            clock_off: 0,
             fates: Vec::new(),
             met: 0,
             sent: Vec::new(),
@@ -179,7 +183,8 @@ impl Wire {
     }
 
     fn serve(&mut self, request: &HttpRequest) -> Result<HttpResponse, Lost> {
-        self.office.serve(request, self.now).map(|outcome| outcome.reply).ok_or(Lost)
+        let now = self.now.saturating_add_signed(self.clock_off);
+        self.office.serve(request, now).map(|outcome| outcome.reply).ok_or(Lost)
     }
 
     pub(super) fn exchange(&mut self, request: &HttpRequest) -> Result<HttpResponse, Lost> {
@@ -224,6 +229,7 @@ impl Wire {
             Some(Fate::FlippedRequest(bit)) => {
                 arrives = damaged(request, |bytes| Some(flip(bytes, bit))).unwrap();
             }
+            Some(Fate::ClockOff(seconds)) => self.clock_off = seconds,
             Some(Fate::EarlierRequest(number)) => arrives = self.before.0[number].clone(),
             _ => {}
         }
