@@ -14,6 +14,8 @@ mod correlate;
 mod open;
 mod password;
 mod path;
+#[cfg(feature = "server")]
+mod proof;
 mod seal;
 
 pub use correlate::Correlation;
@@ -22,6 +24,8 @@ pub use password::PasswordEnvelope;
 #[cfg(any(feature = "client", feature = "server"))]
 pub(crate) use path::{Budget, check_path_within};
 pub use path::{PathContext, check_path};
+#[cfg(feature = "server")]
+pub(crate) use proof::Proof;
 pub use seal::{Addressee, Draft, Fields, envelope};
 #[cfg(feature = "client")]
 pub(crate) use seal::{envelope_for_certificate, envelope_for_password};

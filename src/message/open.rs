@@ -199,15 +199,10 @@ impl Verified {
         SignedAttributes::parse(self.der.get(self.attributes_at.clone()).unwrap_or_default(), &self.limits)
     }
 
-    /// Does the work of one signature check with the signer's key over `bytes`, and throws the result away.
+    /// The SignedData that the message is.
     #[cfg(feature = "server")]
-    pub(crate) fn stand_in_check(&self, provider: &Provider, bytes: &[u8]) {
-        let parts = SignedData::parse(&self.der, &self.limits).and_then(|data| data.signer());
-        if let (Ok(info), Ok(signer), Ok(verifier)) =
-            (parts, Certificate::parse(&self.signer), provider.verifier(self.scheme))
-        {
-            let _ = core::hint::black_box(verifier.verify(&signer.public_key(), &[bytes], info.signature()));
-        }
+    pub(super) fn signed_data(&self) -> Result<SignedData<'_>, Error> {
+        SignedData::parse(&self.der, &self.limits)
     }
 
     /// The signed content: a ContentInfo with the envelope, or nothing.
@@ -421,9 +416,23 @@ impl Opened {
         read.map(|element| element.raw).map_err(|_| BadEnvelope::Content.into())
     }
 
+    /// All that was decrypted, with its padding: its length is that of the ciphertext.
+    #[cfg(feature = "server")]
+    pub(crate) fn decrypted(&self) -> &[u8] {
+        &self.buffer
+    }
+
     /// Whether the padding was right and the content is `length` bytes long.
     pub fn verdict(&self, length: usize) -> Choice {
         self.valid & length.ct_eq(&self.length)
+    }
+
+    /// Why content is refused of which `length` bytes were read: for key or padding if these are wrong, else for `error`.
+    /// Which it is makes no branch.
+    #[cfg(feature = "server")]
+    pub(crate) fn cause(&self, length: usize, error: Error) -> Error {
+        let causes = [BadEnvelope::Content.into(), error];
+        causes.get(usize::from(self.verdict(length).unwrap_u8())).copied().unwrap_or(error)
     }
 
     /// The whole content, for a side that need not be blind: a client opens only what its CA has signed, and a tool

@@ -152,7 +152,8 @@ impl ServerConfig {
     /// and those of [`Self::also_renew`].
     ///
     /// The library checks the signature on the certificate and its dates. Whether it was revoked only the owner knows,
-    /// and so is asked.
+    /// and so is asked. A renewal may be for a key of another kind or size than the certificate's only if it repeats the
+    /// subject byte for byte: else the time of its refusal would tell whether an altered envelope holds a request.
     #[must_use]
     pub fn renewal(mut self, on: bool) -> Self {
         self.renewal = on;

@@ -50,10 +50,11 @@ pub(super) fn ask(session: Session, opened: Result<Opened, Error>, rng: &mut Rng
     let candidate = opened.candidate().unwrap_or_default();
     let wanted = read(&session, candidate);
     // the verdict on key and padding comes last, as for requests
-    if !bool::from(opened.verdict(candidate.len())) {
-        return session.refuse_lookup(BadEnvelope::Content.into(), rng);
-    }
     match (wanted, session.signer.clone()) {
+        (Err(error), _) => session.refuse_lookup(opened.cause(candidate.len(), error), rng),
+        (Ok(_), _) if !bool::from(opened.verdict(candidate.len())) => {
+            session.refuse_lookup(BadEnvelope::Content.into(), rng)
+        }
         (Ok((issuer, serial)), Some(signer)) => {
             let wants_crl = session.summary.message_type == Some(MessageType::GetCrl);
             let wanted = Wanted { session: Box::new(session), signer, issuer, serial };
@@ -63,24 +64,34 @@ pub(super) fn ask(session: Session, opened: Result<Opened, Error>, rng: &mut Rng
                 Decide::Certificate(FindCertificate(wanted))
             })
         }
-        (Err(error), _) => session.refuse_lookup(error, rng),
         (_, None) => session.refuse_lookup(InvalidMessage::Certificate.into(), rng),
     }
 }
 
 /// Issuer and serial number. Issuers that are none of the CA's are not asked about.
+///
+/// All of the CA's names are compared whatever was found, which may be garbage: there it is the first of them (T2).
 fn read(session: &Session, candidate: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
-    let wanted = IssuerAndSerialNumber::parse(candidate)?;
     let config = &session.config;
-    let is_ours = config
-        .ca_chain
-        .iter()
-        .chain(&config.issuers)
-        .any(|der| Certificate::parse(der).is_ok_and(|issuer| issuer.subject().matches(&wanted.issuer)));
+    let issuers =
+        || config.ca_chain.iter().chain(&config.issuers).filter_map(|der| Certificate::parse(der).ok());
+    let own = issuers().next().ok_or(PeerMisbehaved::UnknownCertificate)?.subject();
+    let own = IssuerAndSerialNumber { issuer: own, serial: &[0] }.encode();
+    let (wanted, form) = IssuerAndSerialNumber::outline(candidate, &own);
+    let issuer = wanted.issuer.as_der();
+    let is_ours = issuers().fold(false, |found, own| found | says(&own.subject(), issuer));
+    form?;
     if !is_ours {
         return Err(PeerMisbehaved::UnknownCertificate.into());
     }
-    Ok((wanted.issuer.as_der().to_vec(), wanted.serial.to_vec()))
+    Ok((issuer.to_vec(), wanted.serial.to_vec()))
+}
+
+/// Whether `name` says the same, in any of the string types: they differ by the factor of four in length, and longer names
+/// are not worth the work.
+fn says(own: &Name<'_>, name: &[u8]) -> bool {
+    let is_short = || name.len() <= own.as_der().len().saturating_mul(4);
+    own.as_der() == name || (is_short() && Name::parse(name).is_ok_and(|name| own.matches(&name)))
 }
 
 /// Where is this certificate? The signer holds a valid certificate of the CA, and asks for one that the CA is named as

@@ -5,11 +5,11 @@ use super::session::Session;
 use super::transaction::{Asked, Kind, RequestedCertificate};
 use crate::crypto::ChallengePassword;
 use crate::error::{BadSignature, Error, InvalidMessage, PeerMisbehaved};
-use crate::message::Verified;
+use crate::message::{Proof, Verified};
 use crate::wire::algorithm::{Digest, SignatureScheme};
 use crate::wire::attributes::MessageType;
-use crate::wire::certificate::Certificate;
-use crate::wire::pkcs10::CertificationRequest;
+use crate::wire::certificate::{Certificate, assemble};
+use crate::wire::pkcs10::{CertificationRequest, CertificationRequestInfoDraft, Outline};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
@@ -40,49 +40,38 @@ pub(super) struct Submitted {
     pub(super) other_key: bool,
 }
 
-/// The certification request: form, proof of possession, the signer's key, the challenge's form.
+/// The certification request: proof of possession, form, the signer's key, the challenge's form.
+///
+/// `candidate` is a piece of what was `decrypted`, and may be garbage, or somebody else's request with changes. Until a
+/// signature on it has been verified, the work is the same whatever it is; what depends on it comes after that (T2).
 pub(super) fn check_request(
     session: &Session,
     verified: &Verified,
     candidate: &[u8],
+    decrypted: &[u8],
 ) -> Result<Inquiry, Error> {
     let limits = &session.config.limits;
     let provider = session.config.provider;
-    let csr = match CertificationRequest::parse(candidate, limits) {
-        Ok(csr) => csr,
-        Err(error) => {
-            // the same work as for a request that can be read (T2)
-            verified.stand_in_check(provider, candidate);
-            return Err(error);
-        }
-    };
     let signer = Certificate::parse(verified.signer())?;
-    let other_key = !signer.public_key().same_key(&csr.public_key());
-    // It comes first, so that the signature is checked with a key whose owner gains nothing from how long that takes.
-    let kind = match kind(session, &signer, &csr, other_key) {
-        Ok(kind) => kind,
-        Err(error) => {
-            verified.stand_in_check(provider, candidate);
-            return Err(error);
-        }
+    let own = CertificationRequestInfoDraft {
+        subject: signer.subject(),
+        public_key: signer.public_key(),
+        challenge: None,
+        extensions: None,
     };
-    // the key may be another than the signer's, whose bounds were checked before (T41)
-    if let Err(error) = csr.public_key().check(limits) {
-        verified.stand_in_check(provider, candidate);
-        return Err(error);
-    }
-    let proof = SignatureScheme::from_identifier(&csr.signature_algorithm())
-        .and_then(|scheme| provider.verifier(scheme))
-        .and_then(|verifier| verifier.verify(&csr.public_key(), &[csr.info()], csr.signature()));
-    match proof {
-        Ok(()) => {}
-        Err(Error::BadSignature(_)) => return Err(BadSignature::CertificationRequest.into()),
-        Err(error) => {
-            // refused before any arithmetic
-            verified.stand_in_check(provider, candidate);
-            return Err(error);
-        }
-    }
+    let own = assemble(&own.encode(), verified.scheme(), &[]);
+    let (outline, form) = Outline::read(candidate, &own);
+    let proof = form.and(proof_of(session, &signer, &outline));
+    let holds = verified.check_proof(provider, decrypted, proof.as_ref().ok());
+    let proof = proof?;
+    holds.map_err(|error| match error {
+        Error::BadSignature(_) => BadSignature::CertificationRequest.into(),
+        other => other,
+    })?;
+
+    let csr = outline.check(limits)?;
+    let other_key = !signer.public_key().same_key(&proof.public_key);
+    let kind = kind(session, &signer, &csr, other_key)?;
     let challenge = csr.challenge_password()?;
     let challenge = challenge.map(|text| ChallengePassword::new(text.as_str())).transpose();
     let challenge = challenge.map_err(|_| InvalidMessage::ChallengePassword)?.map(Arc::new);
@@ -97,6 +86,37 @@ pub(super) fn check_request(
     let hash = provider.sha256(&[candidate, renewed])?;
     let submitted = Submitted { challenge, csr: Zeroizing::new(candidate.to_vec()), other_key };
     Ok(Inquiry::Certificate { kind, hash, requested, submitted })
+}
+
+/// What there is to be verified, if the key is one that may be in a request of this signer.
+fn proof_of<'a>(
+    session: &Session,
+    signer: &Certificate<'_>,
+    outline: &Outline<'a>,
+) -> Result<Proof<'a>, Error> {
+    let (own, public_key) = (signer.public_key(), outline.public_key());
+    let bounds = public_key.check(&session.config.limits);
+    let scheme = SignatureScheme::from_identifier(&outline.signature_algorithm());
+    let may_differ = if session.certified {
+        // A key that costs more or less than the signer's shows in the time that there is a request. So it is looked at
+        // only where the subject is his own, which no alteration of somebody else's request can bring about.
+        own.costs_as_much_as(&public_key) || signer.subject().as_der() == outline.raw_subject()
+    } else {
+        session.config.other_signer
+    };
+    if !own.same_key(&public_key) && !may_differ {
+        return Err(other_key(session));
+    }
+    bounds?;
+    Ok(Proof { scheme: scheme?, public_key, message: outline.info(), signature: outline.signature() })
+}
+
+/// Why a request may not be for this key.
+fn other_key(session: &Session) -> Error {
+    match session.summary.message_type {
+        Some(MessageType::RenewalReq) => PeerMisbehaved::NotRenewable.into(),
+        _ => BadSignature::KeyMismatch.into(),
+    }
 }
 
 /// The password that opened a request has to be the one in it; and one that is to protect the reply must be there, and

@@ -196,12 +196,13 @@ fn read(
         Err(error) => return session.refuse_request(error, rng),
     };
     let candidate = opened.candidate().unwrap_or_default();
-    let checked = check_request(&session, verified, candidate);
+    let checked = check_request(&session, verified, candidate, opened.decrypted());
     // the verdict on key and padding comes last, so that their faults cost what any other fault costs
-    if !bool::from(opened.verdict(candidate.len())) {
-        return session.refuse_request(BadEnvelope::Content.into(), rng);
-    }
     match checked {
+        Err(error) => session.refuse_request(opened.cause(candidate.len(), error), rng),
+        Ok(_) if !bool::from(opened.verdict(candidate.len())) => {
+            session.refuse_request(BadEnvelope::Content.into(), rng)
+        }
         Ok(inquiry) => {
             if let Inquiry::Certificate { kind, requested, submitted, .. } = &inquiry {
                 session.summary.subject = requested.subject().ok().map(|subject| subject.to_string());
@@ -217,7 +218,6 @@ fn read(
             }
             look_up(session, inquiry)
         }
-        Err(error) => session.refuse_request(error, rng),
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod algorithm;
 pub mod attributes;
+mod blind;
 pub mod capabilities;
 pub mod certificate;
 pub mod certs_only;

@@ -2,6 +2,7 @@
 
 use super::algorithm::AlgorithmIdentifier;
 use super::attributes::{Attribute, find_once};
+use super::blind::Blind;
 use super::extension::Extensions;
 use super::limits::Limits;
 use super::name::{self, Name};
@@ -13,6 +14,7 @@ use super::values::is_printable_string;
 use crate::error::{Error, InvalidMessage, Limit};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::fmt;
 use zeroize::Zeroizing;
 
@@ -55,53 +57,8 @@ impl<'a> CertificationRequest<'a> {
         if der.len() > limits.certification_request {
             return Err(Limit::CertificationRequest.into());
         }
-        Self::read(der, limits).map_err(|error| match error {
-            Error::InvalidMessage(_) => InvalidMessage::CertificationRequest.into(),
-            other => other,
-        })
-    }
-
-    fn read(der: &'a [u8], limits: &Limits) -> Result<Self, Error> {
-        let request = Tlv::parse(der)?;
-        if request.tag != tlv::SEQUENCE {
-            return Err(InvalidMessage::CertificationRequest.into());
-        }
-        let mut request = request.reader()?;
-        let info = request.expect(tlv::SEQUENCE)?;
-        let signature_algorithm = AlgorithmIdentifier::read(&mut request)?;
-        let signature = match request.expect(tlv::BIT_STRING)?.value {
-            [0, signature @ ..] => signature,
-            _ => return Err(InvalidMessage::CertificationRequest.into()),
-        };
-        request.finish()?;
-
-        let mut fields = info.reader()?;
-        if fields.expect(tlv::INTEGER)?.value != [0] {
-            return Err(InvalidMessage::CertificationRequest.into());
-        }
-        let subject = Name::parse(fields.expect(tlv::SEQUENCE)?.raw)?;
-        let public_key = SubjectPublicKeyInfo::parse(fields.expect(tlv::SEQUENCE)?.raw)?;
-        let attributes = fields.optional(tlv::context(0))?.map(|set| set.value).unwrap_or_default();
-        fields.finish()?;
-        check_elements(
-            attributes,
-            limits.attributes,
-            Limit::Attributes,
-            |attribute| match Attribute::parse(&attribute)?.values {
-                [] => Err(InvalidMessage::CertificationRequest.into()),
-                _ => Ok(()),
-            },
-        )?;
-        Ok(Self {
-            der,
-            info: info.raw,
-            subject,
-            public_key,
-            attributes,
-            signature_algorithm,
-            signature,
-            longest_challenge: limits.challenge,
-        })
+        let (outline, form) = Outline::read(der, der);
+        form.and_then(|()| outline.check(limits))
     }
 
     /// The whole request.
@@ -199,6 +156,118 @@ impl fmt::Debug for CertificationRequest<'_> {
             .field("length", &self.der.len())
             .finish_non_exhaustive()
     }
+}
+
+/// A certification request of which no more was read than its signature needs.
+#[derive(Clone, Copy)]
+pub(crate) struct Outline<'a> {
+    der: &'a [u8],
+    info: &'a [u8],
+    version: &'a [u8],
+    subject: &'a [u8],
+    public_key: SubjectPublicKeyInfo<'a>,
+    attributes: &'a [u8],
+    signature_algorithm: AlgorithmIdentifier<'a>,
+    signature: &'a [u8],
+}
+
+impl<'a> Outline<'a> {
+    /// Reads DER that should be one request and nothing else, or is garbage: as many elements are read in either case, and
+    /// a part that is missing is that of `stand_in`, which is a request. [`InvalidMessage::CertificationRequest`] if
+    /// anything is missing.
+    ///
+    /// The subject and the attributes, which may have many elements, are left for [`Self::check`].
+    pub(crate) fn read(der: &'a [u8], stand_in: &'a [u8]) -> (Self, Result<(), Error>) {
+        let fault = Cell::new(None);
+        let mut outer = Blind::new(der, stand_in, &fault);
+        let (_, mut request) = outer.enter(tlv::SEQUENCE);
+        outer.finish();
+        let (info, mut fields) = request.enter(tlv::SEQUENCE);
+        let (_, signature_algorithm) = request.enter(tlv::SEQUENCE);
+        let signature = request.whole_bytes();
+        request.finish();
+
+        let version = fields.expect(tlv::INTEGER).value;
+        let subject = fields.expect(tlv::SEQUENCE).raw;
+        let (raw_key, mut key) = fields.enter(tlv::SEQUENCE);
+        let attributes = fields.optional(tlv::context(0)).value;
+        fields.finish();
+        let (_, key_algorithm) = key.enter(tlv::SEQUENCE);
+        let key_bytes = key.whole_bytes();
+        key.finish();
+
+        let signature_algorithm = algorithm(signature_algorithm);
+        let public_key = SubjectPublicKeyInfo::from_parts(raw_key, algorithm(key_algorithm), key_bytes);
+        let form = fault.get().map_or(Ok(()), |_| Err(InvalidMessage::CertificationRequest.into()));
+        let outline =
+            Self { der, info, version, subject, public_key, attributes, signature_algorithm, signature };
+        (outline, form)
+    }
+
+    /// Reads the rest; the errors are those of [`CertificationRequest::parse`].
+    pub(crate) fn check(self, limits: &Limits) -> Result<CertificationRequest<'a>, Error> {
+        if self.der.len() > limits.certification_request {
+            return Err(Limit::CertificationRequest.into());
+        }
+        self.check_rest(limits).map_err(|error| match error {
+            Error::InvalidMessage(_) => InvalidMessage::CertificationRequest.into(),
+            other => other,
+        })
+    }
+
+    fn check_rest(self, limits: &Limits) -> Result<CertificationRequest<'a>, Error> {
+        if self.version != [0] {
+            return Err(InvalidMessage::CertificationRequest.into());
+        }
+        let subject = Name::parse(self.subject)?;
+        check_elements(self.attributes, limits.attributes, Limit::Attributes, |attribute| {
+            match Attribute::parse(&attribute)?.values {
+                [] => Err(InvalidMessage::CertificationRequest.into()),
+                _ => Ok(()),
+            }
+        })?;
+        Ok(CertificationRequest {
+            der: self.der,
+            info: self.info,
+            subject,
+            public_key: self.public_key,
+            attributes: self.attributes,
+            signature_algorithm: self.signature_algorithm,
+            signature: self.signature,
+            longest_challenge: limits.challenge,
+        })
+    }
+}
+
+#[cfg(feature = "server")]
+impl<'a> Outline<'a> {
+    pub(crate) fn info(&self) -> &'a [u8] {
+        self.info
+    }
+
+    /// The element that should be the subject.
+    pub(crate) fn raw_subject(&self) -> &'a [u8] {
+        self.subject
+    }
+
+    pub(crate) fn public_key(&self) -> SubjectPublicKeyInfo<'a> {
+        self.public_key
+    }
+
+    pub(crate) fn signature_algorithm(&self) -> AlgorithmIdentifier<'a> {
+        self.signature_algorithm
+    }
+
+    pub(crate) fn signature(&self) -> &'a [u8] {
+        self.signature
+    }
+}
+
+fn algorithm<'a>(mut fields: Blind<'a, '_>) -> AlgorithmIdentifier<'a> {
+    let oid = Oid::new(fields.expect(tlv::OBJECT_IDENTIFIER).value);
+    let parameters = Some(fields.any().raw).filter(|parameters| !parameters.is_empty());
+    fields.finish();
+    AlgorithmIdentifier { oid, parameters }
 }
 
 const EMPTY_SEQUENCE: [u8; 2] = [tlv::SEQUENCE, 0];
@@ -489,6 +558,50 @@ mod tests {
         unused_bits[der.len() - 257] = 1;
         assert_eq!(check(&unused_bits, &Limits::DEFAULT), malformed);
         assert_eq!(check(&[0xFF; 100], &Limits::DEFAULT), malformed);
+    }
+
+    // T2: what is missing is that of the stand-in, and the rest is read on
+    #[test]
+    fn garbage_is_read_as_far_as_a_request() {
+        let stand_in =
+            signed(&element(tlv::SEQUENCE, &[&[2, 1, 0], &EMPTY_SEQUENCE, &key(0xAA), &[0xA0, 0]]));
+        let der = with(&[(CHALLENGE, b"\x13\x03123")]);
+        let (whole, form) = Outline::read(&der, &stand_in);
+        assert_eq!((whole.public_key.as_der(), form), (&key(0xFF)[..], Ok(())));
+
+        let malformed = Err(InvalidMessage::CertificationRequest.into());
+        for garbage in [&[][..], &[0; 400], &[0xFF; 400], &[0x30, 0], &der[1..], &der[..der.len() - 1]] {
+            let (outline, form) = Outline::read(garbage, &stand_in);
+            assert_eq!(form, malformed);
+            assert_eq!(outline.public_key.as_der(), key(0xAA));
+            assert_eq!((outline.subject, outline.signature), (&EMPTY_SEQUENCE[..], &[0x5A; 256][..]));
+        }
+        // a fault in one place is none in the others
+        let change = |at: usize, byte: u8| {
+            let mut changed = der.clone();
+            changed[at] = byte;
+            changed
+        };
+        let public_key = der.windows(4).position(|window| window == &key(0xFF)[..4]).unwrap();
+        for (at, byte) in [(8, 3), (public_key, 0x31), (der.len() - 257, 1), (der.len() - 261, 4)] {
+            let changed = change(at, byte);
+            let (outline, form) = Outline::read(&changed, &stand_in);
+            assert_eq!(form, malformed, "{at}");
+            let expected = if at == 8 || at == public_key { key(0xAA) } else { key(0xFF) };
+            assert_eq!(outline.public_key.as_der(), expected, "{at}");
+        }
+        // more than its signature needs is not looked at
+        let values = der.windows(9).position(|window| window == CHALLENGE.as_bytes()).unwrap() + 9;
+        for (at, byte) in [(10, 1), (values, 0x30)] {
+            let changed = change(at, byte);
+            let (outline, form) = Outline::read(&changed, &stand_in);
+            assert_eq!(form, Ok(()));
+            assert_eq!(outline.check(&Limits::DEFAULT).map(drop), malformed);
+        }
+    }
+
+    fn key(byte: u8) -> Vec<u8> {
+        encode_rsa(&[byte; 256], &[1, 0, 1])
     }
 
     // T50

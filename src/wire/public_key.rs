@@ -46,6 +46,11 @@ impl<'a> SubjectPublicKeyInfo<'a> {
         Ok(Self { raw: der, algorithm, key })
     }
 
+    /// One whose parts were read already.
+    pub(super) fn from_parts(raw: &'a [u8], algorithm: AlgorithmIdentifier<'a>, key: &'a [u8]) -> Self {
+        Self { raw, algorithm, key }
+    }
+
     /// The whole SEQUENCE.
     pub fn as_der(&self) -> &'a [u8] {
         self.raw
@@ -118,6 +123,18 @@ impl<'a> SubjectPublicKeyInfo<'a> {
             (Ok(one), Ok(other), ..) => one == other,
             (.., Ok(one), Ok(other)) => one == other,
             _ => self.raw == other.raw,
+        }
+    }
+
+    /// Whether signatures of both cost the same to verify.
+    #[cfg(feature = "server")]
+    pub(crate) fn costs_as_much_as(&self, other: &Self) -> bool {
+        match (self.rsa(), other.rsa(), self.ec(), other.ec()) {
+            (Ok(one), Ok(other), ..) => {
+                one.modulus.len() == other.modulus.len() && one.exponent == other.exponent
+            }
+            (.., Ok(one), Ok(other)) => one.curve == other.curve,
+            _ => false,
         }
     }
 

@@ -1,10 +1,14 @@
 //! Which certificate is meant: by issuer and serial number, by key identifier, by issuer and subject.
 
+#[cfg(feature = "server")]
+use super::blind::Blind;
 use super::certificate::Certificate;
 use super::name::Name;
 use super::tlv::{self, Reader, Tlv, Writer};
 use crate::error::{Error, InvalidMessage};
 use alloc::vec::Vec;
+#[cfg(feature = "server")]
+use core::cell::Cell;
 use core::fmt;
 
 /// Names one certificate (RFC 5652 section 10.2.4); the content of GetCert and GetCRL (RFC 8894 section 3.3.4).
@@ -38,6 +42,20 @@ impl<'a> IssuerAndSerialNumber<'a> {
         let serial = fields.expect(tlv::INTEGER)?.value;
         fields.finish()?;
         Ok(Self { issuer, serial })
+    }
+
+    /// Reads DER that should be one and nothing else, or is garbage: as many elements are read in either case, and what is
+    /// missing is that of `stand_in`. The issuer may be any SEQUENCE.
+    #[cfg(feature = "server")]
+    pub(crate) fn outline(der: &'a [u8], stand_in: &'a [u8]) -> (Self, Result<(), Error>) {
+        let fault = Cell::new(None);
+        let mut outer = Blind::new(der, stand_in, &fault);
+        let (_, mut fields) = outer.enter(tlv::SEQUENCE);
+        outer.finish();
+        let issuer = Name::read_before(fields.expect(tlv::SEQUENCE).raw);
+        let serial = fields.expect(tlv::INTEGER).value;
+        fields.finish();
+        (Self { issuer, serial }, fault.get().map_or(Ok(()), Err))
     }
 
     /// The DER.

@@ -104,7 +104,7 @@ impl Header {
 }
 
 /// Reads elements one after the other. Lengths are definite and minimal, as DER has them.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }

@@ -25,6 +25,7 @@ mod quirks;
 mod reading;
 mod requests;
 mod requirements;
+mod server_blind;
 mod server_discovery;
 mod server_enrol;
 mod server_errors;

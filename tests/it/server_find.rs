@@ -226,7 +226,7 @@ fn everything_that_is_not_found_gets_the_same_answer() {
         ("nothing", InvalidMessage::Der.into(), |e| e.plaintext = Vec::new()),
         ("a SEQUENCE", InvalidMessage::Der.into(), |e| e.plaintext = vec![0x30, 0]),
         ("a NULL", InvalidMessage::Der.into(), |e| e.plaintext = NULL.to_vec()),
-        ("a request", InvalidMessage::Name.into(), |e| e.plaintext = Csr::new(&DEVICE).encode()),
+        ("a request", InvalidMessage::Der.into(), |e| e.plaintext = Csr::new(&DEVICE).encode()),
         ("names of a poll", InvalidMessage::Der.into(), |e| e.plaintext = poll_content()),
     ];
     let server = asks_nothing(server());
@@ -260,6 +260,25 @@ fn everything_that_is_not_found_gets_the_same_answer() {
         .find(|_, question, rng| question.found(certificate(&issued("CN=somebody", &[0x60], &[])), rng));
     let answer = server.ask(&ask_for("21", seq(&[&name("CN=Server CA"), &[2, 1, 0x60]])));
     assert_eq!(seen(&answer), expected);
+}
+
+// T2, E17: an issuer may be written in another way, but not at such a length that reading it shows in the time
+#[test]
+fn an_issuer_is_found_in_other_string_types_and_not_among_long_names() {
+    let wide: Vec<u8> = "server  ca".bytes().flat_map(|letter| [0, 0, 0, letter]).collect();
+    let common_name = |value: &[u8]| seq(&[&tlv(0x31, &[&seq(&[&oid(Oid::COMMON_NAME), value])])]);
+    let spaced = format!("Server{}CA", " ".repeat(100));
+    for (issuer, is_asked_about) in [
+        (common_name(&tlv(0x1C, &[&wide])), true),
+        (common_name(&tlv(UTF8, &[b"SERVER CA"])), true),
+        (common_name(&tlv(UTF8, &[spaced.as_bytes()])), false),
+        (seq(&[&[5, 0]]), false),
+    ] {
+        let server = server().find(|_, question, rng| question.absent(rng));
+        let answer = server.ask(&ask_for("21", seq(&[&issuer, &[2, 1, 0x51]])));
+        answer.refused(FailInfo::BadCertId, 1);
+        assert_eq!(answer.counts.decided, usize::from(is_asked_about), "{issuer:x?}");
+    }
 }
 
 // E6, E10, T3: what can be told without the key is as for every message

@@ -13,9 +13,9 @@ use scep::crypto::{
 };
 use scep::pki_types::CertificateDer;
 use scep::server::{
-    Authorized, Decide, Enrol, Exchange, FindCertificate, FindCrl, Identity, IssuedChain, MemoryStore,
-    Outcome, Recorded, Refusal, Renew, Responder, ServerConfig, SharedSecret, Status, Store, Transaction,
-    TransactionKey, Transition, drive,
+    Authorized, Decide, Enrol, Exchange, FindCertificate, FindChallenge, FindCrl, Identity, IssuedChain,
+    MemoryStore, Outcome, Recorded, Refusal, Renew, Responder, ServerConfig, SharedSecret, Status, Store,
+    Transaction, TransactionKey, Transition, drive,
 };
 use scep::transport::{HttpRequest, PKI_MESSAGE};
 use scep::wire::{Certificate, FailInfo, MessageType};
@@ -34,6 +34,7 @@ pub(crate) type IssuePolicy = fn(&Issuer, Authorized, &mut Rng<'_>) -> Exchange;
 pub(crate) type RenewalPolicy = fn(&Issuer, Renew, &mut Rng<'_>) -> Exchange;
 pub(crate) type FindPolicy = fn(&Issuer, FindCertificate, &mut Rng<'_>) -> Exchange;
 pub(crate) type FindCrlPolicy = fn(&Issuer, FindCrl, &mut Rng<'_>) -> Exchange;
+pub(crate) type PasswordPolicy = fn(FindChallenge, &mut Rng<'_>) -> Exchange;
 
 /// Renews whatever may be renewed.
 pub(crate) fn renew(issuer: &Issuer, question: Renew, _: &mut Rng<'_>) -> Exchange {
@@ -129,6 +130,7 @@ pub(crate) struct Server {
     pub(crate) renewal: RenewalPolicy,
     pub(crate) find: FindPolicy,
     pub(crate) find_crl: FindCrlPolicy,
+    pub(crate) password: PasswordPolicy,
     pub(crate) issuer: Issuer,
     pub(crate) faults: Faults,
     pub(crate) now: u64,
@@ -163,6 +165,7 @@ impl Server {
             renewal: |_, question, _| panic!("a decision was asked for: {question:?}"),
             find: |_, question, _| panic!("a decision was asked for: {question:?}"),
             find_crl: |_, question, _| panic!("a decision was asked for: {question:?}"),
+            password: |question, _| panic!("a password was asked for: {question:?}"),
             issuer: Issuer::default(),
             faults: Faults::default(),
             now: NOW,
@@ -188,6 +191,11 @@ impl Server {
 
     pub(crate) fn find_crl(mut self, policy: FindCrlPolicy) -> Self {
         self.find_crl = policy;
+        self
+    }
+
+    pub(crate) fn password(mut self, policy: PasswordPolicy) -> Self {
+        self.password = policy;
         self
     }
 
@@ -307,7 +315,7 @@ impl Server {
             Decide::Certificate(question) => (self.find)(&self.issuer, question, rng),
             Decide::Crl(question) => (self.find_crl)(&self.issuer, question, rng),
             Decide::Issue(authorized) => (self.issue)(&self.issuer, authorized, rng),
-            Decide::Challenge(question) => panic!("a password was asked for: {question:?}"),
+            Decide::Challenge(question) => (self.password)(question, rng),
         }
     }
 

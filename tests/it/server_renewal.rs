@@ -4,13 +4,15 @@ use crate::requests::*;
 use crate::server_kit::*;
 use crate::support::{CHALLENGE, NOW, YEAR, at, name, seeded, tlv};
 use scep::Error;
-use scep::crypto::ChallengePassword;
-use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY};
+use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
+use scep::crypto::{ChallengePassword, Purpose, SignJob};
 use scep::error::{BadSignature, InvalidMessage, PeerMisbehaved, Unsupported};
 use scep::server::{
     Decide, Event, Evidence, Exchange, Identity, Refusal, ServerConfig, SharedSecret, State, Status,
 };
-use scep::wire::{Certificate, Digest, FailInfo, KeyUsage, MessageType, Oid};
+use scep::wire::{
+    Certificate, CertificationRequest, Digest, FailInfo, KeyUsage, Limits, MessageType, Oid, SignatureScheme,
+};
 use std::time::Duration;
 
 /// A server that renews.
@@ -594,6 +596,48 @@ fn a_renewal_signed_with_sha_1_is_not_approved_by_its_signature() {
     let _ = server.up_to_renewal(&poll).approve_unrevoked().unwrap();
     poll.digest = Digest::Sha1;
     let _ = server.up_to_renewal(&poll).approve_unrevoked().unwrap_err();
+}
+
+/// The name of the device with its texts in other string types.
+fn in_another_encoding() -> Vec<u8> {
+    let mut subject = name(SUBJECT);
+    for text in [&b"Test"[..], b"dev1"] {
+        let at = subject.windows(4).position(|window| window == text).unwrap() - 2;
+        subject[at] = if subject[at] == PRINTABLE { UTF8 } else { PRINTABLE };
+    }
+    assert_ne!(subject, name(SUBJECT));
+    subject
+}
+
+// T2, R-2.5-4: a renewal may be for a key of another size. But what verifies slower or faster than the signer's key
+// is looked at only where the subject is his own, byte for byte: else the time would tell whether a stolen envelope,
+// altered, still holds a request
+#[test]
+fn a_renewal_for_a_key_of_another_size_needs_the_very_subject() {
+    let large = SoftwareKey::from_pem(include_str!("keys/large.pem")).unwrap();
+    let sign = |csr: &mut Csr| {
+        csr.public_key = large.public_key_der().to_vec();
+        let der = csr.encode();
+        let info = CertificationRequest::parse(&der, &Limits::DEFAULT).unwrap().info().to_vec();
+        let scheme = SignatureScheme::RsaPkcs1(Digest::Sha256);
+        let job = SignJob::new(&PROVIDER, info, scheme, Purpose::Csr, large.public_key_der()).unwrap();
+        csr.signature = Some(large.sign(&job, &mut seeded(1)).unwrap().as_bytes().to_vec());
+    };
+    let own = renewal_with("17", &OLD_CERTIFICATE, sign);
+    assert_eq!(server().up_to_renewal(&own).requested().public_key(), large.public_key_der());
+    let same_size = renewal_with("17", &OLD_CERTIFICATE, |csr| csr.subject = in_another_encoding());
+    assert_eq!(server().up_to_renewal(&same_size).requested().public_key(), DEVICE_2.public());
+    let both = |csr: &mut Csr| {
+        csr.subject = in_another_encoding();
+        sign(csr);
+    };
+    for (number, cause) in
+        [("17", PeerMisbehaved::NotRenewable.into()), ("19", Error::from(BadSignature::KeyMismatch))]
+    {
+        let answer = server().ask(&renewal_with(number, &OLD_CERTIFICATE, both)).outcome;
+        assert_eq!(answer.summary.status, Status::Failure(FailInfo::BadRequest));
+        assert_eq!(answer.cause, Some(cause));
+    }
 }
 
 // E13, R-2.3-11: a stranger with another key, where the configuration says so

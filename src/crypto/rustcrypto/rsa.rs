@@ -59,10 +59,8 @@ impl Verifier for RsaPkcs1Verifier {
         let key = load(signer)?;
         let digest = self.hash.digest(parts);
         let digest_info = self.hash.id().digest_info(digest.as_bytes());
-        match opened(&key, signature) {
-            Some(block) if signature_block(&digest_info, key.size()).is_some_and(|own| own == *block) => {
-                Ok(())
-            }
+        match (opened(&key, signature), signature_block(&digest_info, key.size())) {
+            (Some(block), Some(own)) if own == *block => Ok(()),
             _ => Err(BadSignature::Signature.into()),
         }
     }
@@ -124,15 +122,16 @@ pub(super) fn load(info: &SubjectPublicKeyInfo<'_>) -> Result<PublicKey, Error> 
 /// out of an envelope, and then its faults must not show in the time.
 pub(super) fn opened(key: &PublicKey, signature: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let value = integer(signature, key).filter(|value| **value < *key.n().as_ref());
-    let Some(value) = value else {
-        let mut block = vec![0x55; key.size()];
-        // a first byte of zero makes it smaller than any modulus of this size
-        block.iter_mut().take(1).for_each(|first| *first = 0);
-        let stand_in = integer(&block, key)?;
-        let _ = core::hint::black_box(hazmat::rsa_encrypt(key, &stand_in));
-        return None;
-    };
-    octets(&hazmat::rsa_encrypt(key, &value).ok()?, key.size())
+    let stand_in = stand_in(key)?;
+    let block = octets(&hazmat::rsa_encrypt(key, value.as_ref().unwrap_or(&stand_in)).ok()?, key.size());
+    block.filter(|_| value.is_some())
+}
+
+/// A number smaller than any modulus of this size.
+fn stand_in(key: &PublicKey) -> Option<Zeroizing<BoxedUint>> {
+    let mut block = vec![0x55; key.size()];
+    block.iter_mut().take(1).for_each(|first| *first = 0);
+    integer(&block, key)
 }
 
 /// OS2IP (RFC 8017 section 4.2) of a string as long as the modulus; `None` for any other length.
