@@ -164,7 +164,9 @@ impl OneTimeChallenge {
             _ => return Err(DAMAGED),
         };
         decoder.finish()?;
-        Ok(Self { id, revision, expires, terms, claim })
+        let read = Self { id, revision, expires, terms, claim };
+        // what is written in another way than ours is damaged
+        if read.to_bytes() == stored { Ok(read) } else { Err(DAMAGED) }
     }
 }
 
