@@ -229,6 +229,7 @@ reasons! {
         ChallengeText = "challenge password that is empty, too long or not representable",
         Identity = "certificate and role of a server identity do not fit",
         Chain = "issued certificate does not fit what was authorised",
+        Terms = "more terms of a challenge than can be kept: at most 64 purposes and 8 kinds of keys",
         SubjectText = "text that is not a distinguished name",
         Certificate = "certificate that does not fit what it is given for",
         Crl = "certificate revocation list that does not fit what was asked for",

@@ -10,6 +10,7 @@ use scep::pki_types::UnixTime;
 use scep::server::{ChallengeKey, ChallengeStore, ChallengeTerms, OneTimeChallenge, OneTimeChallenges};
 use scep::wire::DistinguishedName;
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,10 +97,15 @@ pub(crate) fn open(folder: &Path, rng: &mut Rng<'_>) -> Result<OneTimeChallenges
             let text: String = key.expose().iter().map(|byte| format!("{byte:02x}")).collect();
             match files::create_secret(&path, &text) {
                 // another process was faster
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return open(folder, rng),
-                made => made?,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    let text = files::read(&path)?.ok_or(format!("{}: cannot be read", path.display()))?;
+                    from_hex(text.trim_end()).ok_or(format!("{}: not a key", path.display()))?
+                }
+                made => {
+                    made?;
+                    key
+                }
             }
-            key
         }
     };
     Ok(OneTimeChallenges::new(&PROVIDER, ENDPOINT, key))
@@ -124,7 +130,11 @@ pub(crate) fn line(challenge: &OneTimeChallenge, now: UnixTime) -> String {
 }
 
 fn subject(text: &str) -> std::result::Result<DistinguishedName, String> {
-    text.parse().map_err(|_| "not a name such as \"CN=device-17,O=Example\"".into())
+    let subject: std::result::Result<DistinguishedName, _> = text.parse();
+    let subject = subject.map_err(|_| "not a name such as \"CN=device-17,O=Example\"")?;
+    // what no certificate is issued for
+    names::check_subject(subject.name(), [])?;
+    Ok(subject)
 }
 
 fn time(text: &str) -> std::result::Result<Duration, String> {

@@ -221,6 +221,9 @@ impl Store for SqliteStore {
             || sql.execute(INSERT, params![endpoint, id, signer, revision, expires, pending, record]);
         let changed = match transition.from() {
             None => insert()?,
+            Some(from) if transition.removes() => {
+                sql.execute(DELETE, params![endpoint, id, signer, number(from)])?
+            }
             // a later request under the same ID: what was said about the one before it is not about this one
             Some(from) if pending => {
                 match sql.execute(DELETE, params![endpoint, id, signer, number(from)])? {
@@ -276,9 +279,12 @@ impl ChallengeStore for SqliteStore {
     }
 
     fn add_challenge(&self, challenge: &OneTimeChallenge) -> Result<(), StoreError> {
-        match insert_challenge(&self.lock(), challenge)? {
-            0 => Err(StoreError::FullOfChallenges),
-            _ => Ok(()),
+        let connection = self.lock();
+        let is_new = insert_challenge(&connection, challenge)? > 0;
+        let is_there = || connection.query_row(SELECT_CHALLENGE, [challenge.id().as_bytes()], |_| Ok(()));
+        match is_new || is_there().optional()?.is_some() {
+            true => Ok(()),
+            false => Err(StoreError::FullOfChallenges),
         }
     }
 }

@@ -62,6 +62,8 @@ struct Office {
     rows: HashMap<TransactionKey, Transaction>,
     /// The request behind each row.
     asked: HashMap<TransactionKey, Asked>,
+    /// The request behind a row that another one has taken the place of while its certificate is being issued.
+    former: HashMap<TransactionKey, Asked>,
     challenges: OneTimeChallenges,
     /// How often the one challenge was spent.
     spent: usize,
@@ -103,6 +105,7 @@ impl Office {
             store,
             rows: HashMap::new(),
             asked: HashMap::new(),
+            former: HashMap::new(),
             challenges,
             spent: 0,
             issued: Vec::new(),
@@ -214,6 +217,32 @@ impl Office {
             (Some(State::Issued(_) | State::Rejected), _) => {
                 assert_ne!(self.asked.get(key), asks.as_ref(), "decided twice about one request");
             }
+        }
+        let releases = transition
+            .challenge()
+            .is_some_and(|change| !change.to().is_spent() && !matches!(to.state(), State::Issuing { .. }));
+        if releases {
+            // nothing was issued: there is again what was there before
+            match transition.removes() {
+                true => drop(self.rows.remove(key)),
+                false => {
+                    if let State::Issued(chain) = to.state() {
+                        assert!(self.issued.contains(&chain[0]), "a certificate out of nowhere");
+                    }
+                    self.rows.insert(key.clone(), to.clone());
+                }
+            }
+            match self.former.remove(key) {
+                Some(former) => drop(self.asked.insert(key.clone(), former)),
+                None => drop(self.asked.remove(key)),
+            }
+            return;
+        }
+        if matches!(to.state(), State::Issuing { .. })
+            && !before.is_some_and(|before| matches!(before.state(), State::Issuing { .. }))
+        {
+            let former = before.and_then(|_| self.asked.get(key).cloned());
+            former.map(|former| self.former.insert(key.clone(), former));
         }
         running.was_held = before.is_some_and(|before| *before.state() == State::Pending);
         if running.was_held {

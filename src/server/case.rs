@@ -27,6 +27,8 @@ pub(super) struct Case {
     submitted: Option<Submitted>,
     /// The one-time challenge that this transaction has reserved.
     reserved: Option<OneTimeChallenge>,
+    /// What came to its end before under the same transactionID, and is still kept.
+    previous: Option<Box<Transaction>>,
 }
 
 impl Case {
@@ -36,8 +38,13 @@ impl Case {
         from: Option<u64>,
         open: Transaction,
         submitted: Option<Submitted>,
+        previous: Option<Box<Transaction>>,
     ) -> Box<Self> {
-        Box::new(Self { session, key, from, open, submitted, reserved: None })
+        let now = session.now;
+        let previous = previous.filter(|previous| {
+            now < previous.expires() && matches!(previous.state(), State::Issued(_) | State::Rejected)
+        });
+        Box::new(Self { session, key, from, open, submitted, reserved: None, previous })
     }
 
     /// Asks the owner what is to be asked about this kind of request.
@@ -84,6 +91,11 @@ impl Case {
         self.is_stored() && *self.open.state() == State::Pending
     }
 
+    /// Whether the request that came with this message is for another key than the one that it is signed with.
+    pub(super) fn is_for_other_key(&self) -> bool {
+        self.submitted.as_ref().is_some_and(|submitted| submitted.other_key)
+    }
+
     fn is_stored(&self) -> bool {
         self.from == Some(self.open.revision())
     }
@@ -111,9 +123,7 @@ impl Case {
     pub(super) fn refuse(self: Box<Self>, refusal: Refusal, rng: &mut Rng<'_>) -> Exchange {
         let cause = refusal.into();
         if self.reserved.is_some() {
-            // gone at once, so that the same request may come again when the reason is mended
-            let to = self.open.advanced(State::Rejected, self.session.now, Duration::ZERO);
-            return self.release(to, Next::Refuse(cause));
+            return self.release(Next::Refuse(cause));
         }
         if self.is_held() {
             return self.record_as(Some(State::Rejected), Some(cause));
@@ -128,11 +138,7 @@ impl Case {
 
     pub(super) fn unavailable(self: Box<Self>) -> Exchange {
         match &self.reserved {
-            Some(challenge) => {
-                let state = State::Issuing { challenge: *challenge.id(), until: self.session.now };
-                let to = self.open.advanced(state, self.session.now, self.session.config.pending_retention);
-                self.release(to, Next::Unavailable)
-            }
+            Some(_) => self.release(Next::Unavailable),
             None => self.session.unavailable(Unavailable::Decision.into()),
         }
     }
@@ -165,7 +171,7 @@ impl Case {
         challenge: &OneTimeChallenge,
         lease: Duration,
     ) -> Exchange {
-        let (now, retention) = (self.session.now, self.session.config.pending_retention);
+        let now = self.session.now;
         let until =
             UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs().saturating_add(lease.as_secs())));
         let owner = match self.owner() {
@@ -174,15 +180,18 @@ impl Case {
         };
         let state = State::Issuing { challenge: *challenge.id(), until };
         let change = ChallengeChange { from, to: challenge.reserved(owner, until) };
+        // with the challenge it ends too
+        let retention = change.to.expires().as_secs().saturating_sub(now.as_secs());
+        let retention = Duration::from_secs(retention);
         let stored = self.is_stored();
-        let Self { session, key, from, open, submitted, .. } = *self;
+        let Self { session, key, from, open, submitted, previous, .. } = *self;
         let to = if stored {
             open.advanced(state, now, retention)
         } else {
             open.starting_as(state, now, retention)
         };
-        let transition = Transition { key, from, to, challenge: Some(change) };
-        Exchange::Record(Record::new(session, transition, Next::Issue(submitted)))
+        let transition = Transition { key, from, to, challenge: Some(change), removes: false };
+        Exchange::Record(Record::new(session, transition, Next::Issue(submitted, previous)))
     }
 
     /// After [`Self::reserve`] was recorded.
@@ -190,18 +199,30 @@ impl Case {
         session: Box<Session>,
         recorded: Transition,
         submitted: Option<Submitted>,
+        previous: Option<Box<Transaction>>,
     ) -> Box<Self> {
         let Transition { key, to: open, challenge, .. } = recorded;
         let reserved = challenge.map(|change| change.to);
-        Box::new(Self { session, key, from: Some(open.revision()), open, submitted, reserved })
+        Box::new(Self { session, key, from: Some(open.revision()), open, submitted, reserved, previous })
     }
 
-    /// Records the end of the reservation, with nothing issued.
-    fn release(self: Box<Self>, to: Transaction, next: Next) -> Exchange {
-        let Self { session, key, from, reserved, .. } = *self;
+    /// Records the end of the reservation, with nothing issued. What was there before comes back. Where nothing was, the
+    /// row goes, so that nobody fills the store with one challenge (T49); but while a certificate cannot be issued it
+    /// stays, for a poll that finds nothing would end the transaction.
+    fn release(self: Box<Self>, next: Next) -> Exchange {
+        let Self { session, key, from, open, reserved, previous, .. } = *self;
         let challenge =
             reserved.map(|own| ChallengeChange { from: Some(own.revision()), to: own.released() });
-        Exchange::Record(Record::new(session, Transition { key, from, to, challenge }, next))
+        let (to, removes) = match (previous, &next, &challenge) {
+            (Some(previous), ..) => (previous.restored(&open), false),
+            (None, Next::Unavailable, Some(change)) => {
+                let state = State::Issuing { challenge: *change.id(), until: session.now };
+                let left = change.to.expires().as_secs().saturating_sub(session.now.as_secs());
+                (open.advanced(state, session.now, Duration::from_secs(left)), false)
+            }
+            _ => (open.advanced(State::Rejected, session.now, Duration::ZERO), true),
+        };
+        Exchange::Record(Record::new(session, Transition { key, from, to, challenge, removes }, next))
     }
 
     /// Records the transaction in `state`, or as pending, and spends the challenge that it has reserved.
@@ -218,7 +239,8 @@ impl Case {
         };
         let challenge = reserved.map(|own| ChallengeChange { from: Some(own.revision()), to: own.spent() });
         let next = cause.map_or(Next::Answer, Next::Refuse);
-        Exchange::Record(Record::new(session, Transition { key, from, to, challenge }, next))
+        let transition = Transition { key, from, to, challenge, removes: false };
+        Exchange::Record(Record::new(session, transition, next))
     }
 }
 

@@ -10,7 +10,7 @@ use super::sealed;
 use super::terms::ChallengeTerms;
 use crate::crypto::random::random_array;
 use crate::crypto::{ChallengePassword, Provider, Rng, hmac_sha256};
-use crate::error::{Error, RngFailed, Unavailable};
+use crate::error::{ApiMisuse, Error, RngFailed, Unavailable};
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt::{self, Write as _};
@@ -107,7 +107,9 @@ impl OneTimeChallenges {
     }
 
     /// How long a certificate may take to be issued; one minute unless this says otherwise. An answer that comes later
-    /// finds the challenge taken by another request, if there was one.
+    /// finds the challenge taken by another request, if there was one, and then it is not sent. So this has to be longer
+    /// than issuing takes and than the clocks of the servers differ: with a shorter one a second certificate is asked for
+    /// each time that it ends.
     #[must_use]
     pub fn lease(mut self, time: Duration) -> Self {
         self.lease = time;
@@ -145,12 +147,16 @@ impl OneTimeChallenges {
         lifetime: Duration,
     ) -> Result<OneTimeChallenge, Error> {
         let id = self.id(challenge.expose())?;
-        Ok(OneTimeChallenge::new(id, terms, end(now, lifetime)))
+        let challenge = OneTimeChallenge::new(id, terms, end(now, lifetime));
+        // terms that could not be read back
+        OneTimeChallenge::from_bytes(&challenge.to_bytes()).map_err(|_| ApiMisuse::Terms)?;
+        Ok(challenge)
     }
 
     /// Makes a challenge that need not be stored before it is used: base64 of what it allows, with a code under the key.
     /// The text can be read by whoever has it, and is longer than a minted one: some 150 characters and four for each
-    /// three bytes of the names. Not every device takes more than 255.
+    /// three bytes of the names. Not every device takes more than 255. That it was used is remembered for a day after its
+    /// end; a clock that is wrong by more, or a request that waits longer for a key, could use it again.
     pub fn seal(
         &self,
         terms: &ChallengeTerms,
@@ -158,6 +164,10 @@ impl OneTimeChallenges {
         lifetime: Duration,
         rng: &mut Rng<'_>,
     ) -> Result<ChallengePassword, Error> {
+        OneTimeChallenge::from_bytes(
+            &OneTimeChallenge::new(ChallengeId::new([0; 32]), terms.clone(), 0).to_bytes(),
+        )
+        .map_err(|_| ApiMisuse::Terms)?;
         let text = sealed::seal(self.provider, &self.key, &self.endpoint, terms, end(now, lifetime), rng)?;
         ChallengePassword::new(text)
     }
@@ -178,7 +188,9 @@ impl OneTimeChallenges {
     /// it. After that the library asks [`Decide::Issue`](super::Decide::Issue).
     ///
     /// The question comes back when the challenge is missing, unknown, expired, spent, reserved by another request, or
-    /// does not allow what is asked for: [refuse](Enrol::refuse) it with
+    /// does not allow what is asked for; when the request is for another key than it is signed with, unless
+    /// [`danger_accept_other_signer`](super::ServerConfig::danger_accept_other_signer) is on; and when the key cannot
+    /// decrypt, so that the reply would need the text: [refuse](Enrol::refuse) it with
     /// [`Refusal::Challenge`](super::Refusal::Challenge), which tells the peer nothing more. A challenge that is used
     /// twice is an [`Event::ChallengeReuse`]. Where this very request has taken it meanwhile, by another server or by a
     /// copy of the message, the exchange goes on with another [`Lookup`](super::Lookup).
@@ -227,7 +239,14 @@ impl OneTimeChallenges {
         if !is_free {
             return Ok(Verdict::Taken);
         }
-        let limits = &question.0.session.config.limits;
+        let config = &question.0.session.config;
+        // whoever has a certificate for the same subject could use up a challenge that he recorded (R-2.3-11); and the
+        // text that would have to protect the reply is not kept
+        let borrowed = question.0.is_for_other_key() && !config.other_signer;
+        if borrowed || question.0.session.is_password_recipient() {
+            return Ok(Verdict::Useless);
+        }
+        let limits = &config.limits;
         let allowed = challenge.terms().allow(question.requested(), limits)?;
         Ok(if allowed { Verdict::Free(from, Box::new(challenge)) } else { Verdict::Useless })
     }

@@ -42,7 +42,7 @@ pub fn samples() -> Result<[Transition; 2], Error> {
     Ok([([1; 32], Kind::Enrolment), ([2; 32], Kind::Renewal { sha1: false })].map(|(signer, kind)| {
         let key = TransactionKey::new(String::from("conformance"), id.clone(), signer);
         let to = Transaction::new(&key, kind, [9; 32], requested.clone(), now, retention);
-        Transition { key, from: None, to, challenge: None }
+        Transition { key, from: None, to, challenge: None, removes: false }
     }))
 }
 
@@ -80,6 +80,7 @@ pub fn conformance<S: Store>(store: &S) -> Result<(), Violation> {
         from: Some(first.to().revision()),
         to: first.to().advanced(State::Issued(chain), now, Duration::from_secs(7200)),
         challenge: None,
+        removes: false,
     };
     require(record(&issued)? == Recorded::Stored, "a change at the right revision is not stored")?;
     require(load(first.key())?.as_ref() == Some(issued.to()), "a change does not come back")?;
@@ -128,6 +129,13 @@ pub fn challenge_conformance<S: ChallengeStore>(store: &S) -> Result<(), Violati
         "the transaction was not changed with the challenge",
     )?;
 
+    let stale = reserve(&first, &reserved_row(&reserved, &minted), own.map(OneTimeChallenge::revision));
+    let current = load(first.key())?;
+    require(record(&stale)? == Recorded::Conflict(current), "a stale transaction changes a challenge")?;
+    require(find(minted.id())?.as_ref() == own, "a challenge was changed without its transaction")?;
+    store.add_challenge(&minted).map_err(|_| Violation("a challenge that is there cannot be added again"))?;
+    require(find(minted.id())?.as_ref() == own, "to add a challenge again replaced it")?;
+
     let twice = reserve(&second, &minted, Some(minted.revision()));
     require(record(&twice)? == Recorded::Conflict(None), "a challenge is reserved twice")?;
     require(load(second.key())?.is_none(), "a transaction was stored without its challenge")?;
@@ -138,5 +146,24 @@ pub fn challenge_conformance<S: ChallengeStore>(store: &S) -> Result<(), Violati
 
     let unseen = reserve(&second, &sealed, None);
     require(record(&unseen)? == Recorded::Stored, "a challenge that is new is not stored when it is used")?;
-    require(find(minted.id())?.as_ref() == own, "a change reached another challenge")
+    require(find(minted.id())?.as_ref() == own, "a change reached another challenge")?;
+
+    let row = reserved_row(&reserved, &minted);
+    let gone = Transition {
+        key: first.key().clone(),
+        from: Some(first.to().revision()),
+        to: first.to().advanced(State::Rejected, first.to().created(), Duration::ZERO),
+        challenge: Some(ChallengeChange { from: Some(row.revision()), to: row.released() }),
+        removes: true,
+    };
+    require(record(&gone)? == Recorded::Stored, "a transaction cannot be removed")?;
+    require(load(first.key())?.is_none(), "a transaction that was removed is there")?;
+    require(record(&gone)? == Recorded::Conflict(None), "a transaction is removed twice")?;
+    let released = gone.challenge().map(ChallengeChange::to);
+    require(find(minted.id())?.as_ref() == released, "a challenge was not changed with what was removed")
+}
+
+/// The challenge as that transition leaves it.
+fn reserved_row(transition: &Transition, otherwise: &OneTimeChallenge) -> OneTimeChallenge {
+    transition.challenge().map_or_else(|| otherwise.clone(), |change| change.to().clone())
 }

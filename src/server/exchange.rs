@@ -96,7 +96,7 @@ impl Lookup {
                 let open = Transaction::new(&key, kind, hash, requested, session.now, retention)
                     .replacing(stored.as_ref());
                 let from = stored.as_ref().map(Transaction::revision);
-                Case::new(session, key, from, open, Some(submitted)).ask(rng)
+                Case::new(session, key, from, open, Some(submitted), stored.map(Box::new)).ask(rng)
             }
             (Ruling::DecideHeld, Some(open), inquiry) => {
                 let from = Some(open.revision());
@@ -105,7 +105,7 @@ impl Lookup {
                     Inquiry::Outcome => None,
                 };
                 session.summary.subject = open.requested().subject().ok().map(|subject| subject.to_string());
-                Case::new(session, key, from, open, submitted).ask(rng)
+                Case::new(session, key, from, open, submitted, None).ask(rng)
             }
             (_, stored, _) => settle(*session, stored.as_ref(), asked, rng),
         }
@@ -149,7 +149,7 @@ pub(super) enum Next {
     /// A refusal, for this reason.
     Refuse(Error),
     /// The question for the certificate.
-    Issue(Option<Submitted>),
+    Issue(Option<Submitted>, Option<Box<Transaction>>),
     /// 503: what was reserved is free again.
     Unavailable,
 }
@@ -169,8 +169,8 @@ impl Record {
         let Self { session, transition, next } = self;
         match (next, transition.to.state()) {
             (Next::Unavailable, _) => session.unavailable(Unavailable::Decision.into()),
-            (Next::Issue(submitted), _) => {
-                let case = Case::issuing(session, *transition, submitted);
+            (Next::Issue(submitted, previous), _) => {
+                let case = Case::issuing(session, *transition, submitted, previous);
                 Exchange::Decide(Decide::Issue(Authorized::new(case, Evidence::OneTimeChallenge)))
             }
             (Next::Refuse(cause), _) => session.refuse_request(cause, rng),

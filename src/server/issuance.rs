@@ -103,11 +103,18 @@ impl IssuancePolicy {
                 Oid::KEY_USAGE => {
                     let usage = KeyUsage::from_extension(wish.value)?;
                     let usage = usage.intersection(self.key_usage).intersection(END_ENTITY);
-                    if usage == KeyUsage::NONE { passed } else { passed.key_usage(usage) }
+                    // a certificate without the extension would be for everything
+                    if usage == KeyUsage::NONE {
+                        return Err(PeerMisbehaved::Policy.into());
+                    }
+                    passed.key_usage(usage)
                 }
                 Oid::EXTENDED_KEY_USAGE => {
                     let mut purposes = extended_key_usage(wish.value)?;
                     purposes.retain(|purpose| self.purposes.contains(purpose));
+                    if purposes.is_empty() {
+                        return Err(PeerMisbehaved::Policy.into());
+                    }
                     passed.extended_key_usage(&purposes)
                 }
                 Oid::SUBJECT_ALT_NAME => {
@@ -134,7 +141,14 @@ impl IssuancePolicy {
         renewed: Option<&Certificate<'_>>,
         limits: &Limits,
     ) -> Result<(), Error> {
-        let fits = !leaf.may_be_ca()
+        let wishes = requested.extensions(limits)?;
+        let asked = |oid| wishes.is_some_and(|wishes| wishes.get(oid).is_some());
+        // where a purpose was asked for, none means all of them
+        let limited = (leaf.key_usage().is_some() || !asked(Oid::KEY_USAGE))
+            && (leaf.extended_key_usage().is_some() || !asked(Oid::EXTENDED_KEY_USAGE));
+        let fits = limited
+            && leaf.is_version_3()
+            && !leaf.may_be_ca()
             && leaf.key_usage().is_none_or(|usage| END_ENTITY.contains(usage))
             && leaf.extended_key_usage().is_none_or(|purposes| self.allow(&purposes))
             && self.allow_names(leaf, requested, renewed, limits)?;
@@ -166,6 +180,9 @@ impl IssuancePolicy {
         if self.other_names {
             return Ok(true);
         }
+        if !own.iter().all(is_plain) {
+            return Ok(false);
+        }
         let asked = alt_names(requested.extensions(limits)?, limits)?;
         let before = renewed.map_or(Ok(None), Certificate::extensions)?;
         let before = alt_names(before, limits)?;
@@ -179,13 +196,15 @@ fn alt_names<'a>(extensions: Option<Extensions<'a>>, limits: &Limits) -> Result<
     names.map_or(Ok(Vec::new()), |names| subject_alt_names(names.value, limits))
 }
 
+/// Also in a name that is no proper URI, which others may read more leniently.
 fn is_sid(name: &GeneralName<'_>) -> bool {
-    match name {
-        GeneralName::Uri(uri) => {
-            uri.get(..SID_TAG.len()).is_some_and(|start| start.eq_ignore_ascii_case(SID_TAG))
-        }
-        _ => false,
-    }
+    let uri = match name {
+        GeneralName::Uri(uri) => uri.as_bytes(),
+        GeneralName::Other { tag: 0x86, value } => value,
+        _ => return false,
+    };
+    let uri = uri.trim_ascii_start();
+    uri.get(..SID_TAG.len()).is_some_and(|start| start.eq_ignore_ascii_case(SID_TAG.as_bytes()))
 }
 
 fn is_plain(name: &GeneralName<'_>) -> bool {

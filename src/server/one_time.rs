@@ -52,6 +52,8 @@ pub struct OneTimeChallenge {
 }
 
 const MAGIC: [u8; 4] = *b"SCC1";
+/// How long one is remembered after its end when it was used, seconds. A sealed one that is forgotten counts as new.
+const MARGIN: u64 = 24 * 3600;
 const DAMAGED: Error = Error::InvalidMessage(InvalidMessage::SavedState);
 
 impl OneTimeChallenge {
@@ -69,11 +71,13 @@ impl OneTimeChallenge {
         self.revision
     }
 
-    /// From then on it authorises nothing, and a store may forget it. One that is reserved is kept until that is over.
+    /// When a store may forget it. It authorises nothing from its end on; one that is reserved or spent is kept for a day
+    /// longer, for servers whose clocks differ and requests that were on their way.
     pub fn expires(&self) -> UnixTime {
         let end = match self.claim {
-            Claim::Reserved(_, until) => self.expires.max(until),
-            Claim::Open | Claim::Spent(_) => self.expires,
+            Claim::Reserved(_, until) => self.expires.max(until).saturating_add(MARGIN),
+            Claim::Spent(_) => self.expires.saturating_add(MARGIN),
+            Claim::Open => self.expires,
         };
         UnixTime::since_unix_epoch(Duration::from_secs(end))
     }

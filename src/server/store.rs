@@ -15,7 +15,8 @@ pub trait Store {
 
     /// Makes the change in one atomic step, durable when this returns, if the stored revision is
     /// [`Transition::from`]; else changes nothing and says what is stored. A [`Transition::challenge`] is part of that
-    /// step: its revision has to be as it says too, and both are changed, or neither.
+    /// step: its revision has to be as it says too, and both are changed, or neither. One that
+    /// [removes](Transition::removes) leaves nothing of the transaction.
     fn record(&self, transition: &Transition) -> Result<Recorded, Self::Error>;
 }
 
@@ -25,7 +26,8 @@ pub trait ChallengeStore: Store {
     /// What is stored for `id`. An expired challenge may be returned or not.
     fn load_challenge(&self, id: &ChallengeId) -> Result<Option<OneTimeChallenge>, Self::Error>;
 
-    /// Stores a challenge that was just minted. A store has room for a bounded number of them (T49).
+    /// Stores a challenge that was just minted. A store has room for a bounded number of them (T49). One that is there
+    /// already stays as it is.
     fn add_challenge(&self, challenge: &OneTimeChallenge) -> Result<(), Self::Error>;
 }
 
@@ -138,7 +140,11 @@ mod memory {
             if full {
                 return Err(Full);
             }
-            transactions.insert(transition.key().clone(), transition.to().clone());
+            if transition.removes() {
+                transactions.remove(transition.key());
+            } else {
+                transactions.insert(transition.key().clone(), transition.to().clone());
+            }
             if let Some(change) = change {
                 challenges.insert(*change.id(), change.to().clone());
             }
@@ -153,7 +159,7 @@ mod memory {
 
         fn add_challenge(&self, challenge: &OneTimeChallenge) -> Result<(), Full> {
             let mut rows = self.lock();
-            if rows.challenges.len() >= self.capacity {
+            if rows.challenges.len() >= self.capacity && !rows.challenges.contains_key(challenge.id()) {
                 return Err(Full);
             }
             rows.challenges.entry(*challenge.id()).or_insert_with(|| challenge.clone());

@@ -71,6 +71,8 @@ impl ChallengeTerms {
         let read =
             if written.is_empty() { None } else { Some(Extensions::parse(&written, &Limits::DEFAULT)?) };
         let value = read.and_then(|read| read.get(Oid::SUBJECT_ALT_NAME));
+        // as many as may be asked for
+        value.map_or(Ok(Vec::new()), |names| subject_alt_names(names.value, &Limits::DEFAULT))?;
         self.alt_names = Some(value.map(|names| names.value.to_vec()).unwrap_or_default());
         Ok(self)
     }
@@ -109,6 +111,12 @@ impl ChallengeTerms {
         self.fit(&requested.subject()?, requested.extensions(limits)?.as_ref(), &key, limits)
     }
 
+    /// A certificate without one of the two is for everything; a request without is for nothing in particular.
+    fn limit_more_than(&self, certificate: &Certificate<'_>) -> bool {
+        self.key_usage.is_some() && certificate.key_usage().is_none()
+            || self.purposes.is_some() && certificate.extended_key_usage().is_none()
+    }
+
     /// Whether a certificate keeps to them.
     pub(super) fn fit_certificate(
         &self,
@@ -116,6 +124,9 @@ impl ChallengeTerms {
         limits: &Limits,
     ) -> Result<bool, Error> {
         let extensions = certificate.extensions()?;
+        if self.limit_more_than(certificate) {
+            return Ok(false);
+        }
         self.fit(&certificate.subject(), extensions.as_ref(), &certificate.public_key(), limits)
     }
 

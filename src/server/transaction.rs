@@ -216,6 +216,11 @@ impl Transaction {
         self
     }
 
+    /// This transaction again, after `other` took its place for a while.
+    pub(super) fn restored(self, other: &Self) -> Self {
+        self.replacing(Some(other))
+    }
+
     /// The key that it was recorded under.
     pub(super) fn owner(&self) -> &[u8] {
         &self.key
@@ -325,6 +330,7 @@ pub struct Transition {
     pub(super) from: Option<u64>,
     pub(super) to: Transaction,
     pub(super) challenge: Option<ChallengeChange>,
+    pub(super) removes: bool,
 }
 
 impl Transition {
@@ -341,6 +347,12 @@ impl Transition {
     /// What to store.
     pub fn to(&self) -> &Transaction {
         &self.to
+    }
+
+    /// Whether nothing is to be kept of the transaction: it is deleted where it would be changed. [`Self::to`] has
+    /// expired then.
+    pub fn removes(&self) -> bool {
+        self.removes
     }
 
     /// What becomes of a one-time challenge in the same step: both are changed, or neither. Only who answers questions

@@ -3,8 +3,10 @@
 //! Writing follows the standards to the letter; reading takes what deployed clients send.
 
 use alloc::{string::String, vec::Vec};
+use core::mem;
 
 use crate::error::{Error, InvalidMessage};
+use zeroize::Zeroizing;
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -75,7 +77,8 @@ pub fn base64_encode(bytes: &[u8]) -> String {
 /// group that no encoder makes (a single character, or left-over bits that are not zero: a cut message).
 #[allow(clippy::arithmetic_side_effects, reason = "`held` stays below 14, and `padding` below 3")]
 pub fn base64_decode(text: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::with_capacity(base64_decoded_len(text));
+    // it may be a secret, and is wiped when it is given up
+    let mut bytes = Zeroizing::new(Vec::with_capacity(base64_decoded_len(text)));
     // `bits` holds the `held` bits (0, 2, 4 or 6) that do not make a byte yet.
     let (mut bits, mut held, mut padding) = (0_u16, 0_u8, 0_u8);
     for &byte in text {
@@ -106,7 +109,7 @@ pub fn base64_decode(text: &[u8]) -> Result<Vec<u8>, Error> {
     if padding > expected || bits != 0 {
         return Err(InvalidMessage::Base64.into());
     }
-    Ok(bytes)
+    Ok(mem::take(&mut *bytes))
 }
 
 /// How many bytes [`base64_decode`] makes of `text`, if it is base64 at all.

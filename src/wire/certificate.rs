@@ -184,6 +184,12 @@ impl<'a> Certificate<'a> {
         self.basic_constraints().is_some_and(|(is_ca, _)| is_ca)
     }
 
+    /// Whether it is of version 3: others have no extensions, and say nothing about what they are for.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_version_3(&self) -> bool {
+        self.is_version_3
+    }
+
     /// Whether it may have been meant for a CA: as [`Self::is_ca`], and where the extension is there and cannot be read.
     #[cfg(feature = "server")]
     pub(crate) fn may_be_ca(&self) -> bool {

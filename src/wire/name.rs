@@ -214,7 +214,8 @@ impl<'a> AttributeTypeAndValue<'a> {
 /// 2.6.1, as far as deployed names need it).
 fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
+    // a tab or a line break is seen as something else, so it is none
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
         if !folded.is_empty() {
             folded.push(' ');
         }

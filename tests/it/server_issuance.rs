@@ -114,6 +114,15 @@ fn alternative_names_of_other_kinds_are_refused() {
     assert_eq!(passed.get(Oid::SUBJECT_ALT_NAME).unwrap().value, plain);
 }
 
+// T19, T23: to leave all of a list out would make a certificate for everything
+#[test]
+fn a_request_for_nothing_but_power_is_refused() {
+    let powerful = purposes(&[Oid::ANY_EXTENDED_KEY_USAGE, Oid::SMART_CARD_LOGON]);
+    for (which, value) in [(Oid::EXTENDED_KEY_USAGE, powerful), (Oid::KEY_USAGE, usage(0x06))] {
+        assert_eq!(wishes(usual(), &[(which, value)]), Err(PeerMisbehaved::Policy.into()));
+    }
+}
+
 #[test]
 fn a_request_without_wishes_has_none() {
     assert_eq!(wishes(usual(), &[]), Ok(Vec::new()));
@@ -173,6 +182,18 @@ fn a_certificate_that_says_too_much_does_not_leave() {
     ] {
         assert!(!leaves(usual(), &host, purpose(which)), "{which}");
         assert!(leaves(usual().also_purpose(which), &host, purpose(which)), "{which}");
+    }
+    // none of them where one was asked for, and a version that has none
+    let wish = [(Oid::EXTENDED_KEY_USAGE, purposes(&[Oid::CLIENT_AUTH]))];
+    assert!(!leaves(usual(), &wish, |_| ()));
+    assert!(!leaves(usual(), &[(Oid::KEY_USAGE, usage(0x80))], |t| t.usage = None));
+    assert!(!leaves(usual(), &[], |t| t.version = None));
+    // names of kinds that do not pass, whoever asked; and identifiers in what is nearly a URI
+    let odd = names(&[(0xA0, &[6, 1, 42, 0xA0, 3, 12, 1, b'u'])]);
+    assert!(!leaves(usual(), &[(Oid::SUBJECT_ALT_NAME, odd.clone())], with(Oid::SUBJECT_ALT_NAME, odd)));
+    for sid in [format!(" {SID}"), format!("{SID}\0")] {
+        let san = names(&[(0x86, sid.as_bytes())]);
+        assert!(!leaves(usual(), &[(Oid::SUBJECT_ALT_NAME, san.clone())], with(Oid::SUBJECT_ALT_NAME, san)));
     }
     // asked for or not
     let asked = [(Oid::NTDS_CA_SECURITY, security("S-1-5-21-1-2-3-500"))];

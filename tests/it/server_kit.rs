@@ -345,6 +345,11 @@ impl Server {
 }
 
 impl Server {
+    /// Forgets what the store has forgotten.
+    pub(crate) fn forget(&self) {
+        self.stored.borrow_mut().retain(|key, _| self.store.load(key).unwrap().is_some());
+    }
+
     /// Makes a change by hand.
     pub(crate) fn record(&self, transition: &Transition) -> Recorded {
         Shelf(self).record(transition).unwrap()
@@ -406,7 +411,11 @@ impl Store for Shelf<'_> {
         }
         let recorded = self.0.store.record(transition).map_err(|_| "full")?;
         if recorded == Recorded::Stored {
-            self.0.stored.borrow_mut().insert(transition.key().clone(), transition.to().clone());
+            let mut stored = self.0.stored.borrow_mut();
+            match transition.removes() {
+                true => drop(stored.remove(transition.key())),
+                false => drop(stored.insert(transition.key().clone(), transition.to().clone())),
+            }
         }
         Ok(recorded)
     }

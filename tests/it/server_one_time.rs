@@ -419,6 +419,15 @@ fn a_sealed_challenge_in_another_spelling_is_the_same_one() {
     }
 }
 
+/// Issues for client authentication.
+fn for_clients(issuer: &Issuer, authorized: Authorized, _: &mut Rng<'_>) -> Exchange {
+    let mut template = X509::of(SUBJECT, "CN=Server CA", &DEVICE);
+    template.extensions.push((Oid::EXTENDED_KEY_USAGE, seq(&[&oid(Oid::CLIENT_AUTH)])));
+    let leaf = template.sign(&CA);
+    issuer.issued.borrow_mut().push(leaf.clone());
+    scep::server::IssuedChain::new(certificate(&leaf), Vec::new(), authorized).unwrap().grant()
+}
+
 // T20, N-12, case 51
 #[test]
 fn a_challenge_serves_only_what_it_was_made_for() {
@@ -448,7 +457,8 @@ fn a_challenge_serves_only_what_it_was_made_for() {
         (for_device().ec_key(EcCurve::P256).rsa_key(2048), None),
     ];
     for (terms, wish) in allowed {
-        for office in [Office::new(terms.clone()), Office::sealed(&terms)] {
+        for mut office in [Office::new(terms.clone()), Office::sealed(&terms)] {
+            office.server.issue = for_clients;
             let message = office.request(|csr| csr.attributes.as_mut().unwrap().extend(wish.clone()));
             issued(&office.ask(&message), false);
         }
@@ -580,4 +590,101 @@ fn a_challenge_that_stands_in_the_signers_certificate_is_reported() {
     let office = Office::new(any());
     let question = office.server.up_to_question(&office.request(|_| ()));
     assert!(!question.is_challenge_exposed());
+}
+
+// T9: a store of another server, or a clock, that is ahead
+#[test]
+fn a_spent_challenge_is_remembered_for_a_day_after_its_end() {
+    for mut office in [Office::new(any()), Office::sealed(&any())] {
+        issued(&office.ask(&office.request(|_| ())), false);
+        office.server.store.purge(at(NOW + HOUR.as_secs() + 24 * 3600 - 1));
+        office.server.forget();
+        assert!(office.is_spent());
+        office.server.now = NOW + HOUR.as_secs() - 1;
+        let mut message = office.request(|csr| csr.subject = name("CN=other"));
+        message.set_transaction(b"tx-2");
+        let answer = office.ask(&message);
+        answer.cause(PeerMisbehaved::Challenge);
+        assert_eq!(answer.outcome.events, [Event::ChallengeReuse]);
+        assert_eq!(office.server.issuer.count(), 1);
+    }
+}
+
+// T49: one challenge, any number of requests under it
+#[test]
+fn requests_that_the_issuer_refuses_leave_nothing_in_the_store() {
+    let office = Office::new(any());
+    for number in 0..5 {
+        let mut message = office.request(|_| ());
+        message.set_transaction(&[b't', number]);
+        let authorized = office.up_to_issue(&message);
+        let answer = office.server.go_on(authorized.refuse(Refusal::Policy, &mut seeded(5)));
+        assert_eq!(answer.cert_rep().status, "2");
+        assert!(office.server.store.is_empty());
+    }
+    issued(&office.ask(&office.request(|_| ())), false);
+}
+
+// R-5.2-5: what was issued before under the same transactionID can still be polled for
+#[test]
+fn what_was_issued_before_comes_back_when_nothing_new_is_issued() {
+    for down in [false, true] {
+        let mut office = Office::new(any());
+        let first = issued(&office.ask(&office.request(|_| ())), false);
+        let (text, made) = office.challenges.mint(any(), at(NOW), HOUR, &mut seeded(6)).unwrap();
+        office.server.store.add_challenge(&made).unwrap();
+        office.text = text.expose().into();
+        let authorized = office.up_to_issue(&office.request(|csr| csr.subject = name("CN=other")));
+        match down {
+            true => office.server.go_on(authorized.unavailable()).unavailable(),
+            false => drop(office.server.go_on(authorized.refuse(Refusal::Policy, &mut seeded(5)))),
+        }
+        assert_eq!(issued(&office.server.ask(&later(cert_poll(), 8)), false), first);
+        assert!(!office.is_spent());
+    }
+}
+
+// R-2.3-11, T14: whoever has a certificate for the same subject, and somebody else's envelope
+#[test]
+fn a_challenge_in_a_request_that_another_key_signed_is_not_redeemed() {
+    let mut office = Office::new(any());
+    office.server.responder = scep::server::Responder::new(config().renewal(true)).unwrap();
+    let mut csr = Csr::new(&DEVICE_2);
+    csr.attributes = Some(vec![challenge(UTF8, office.text.as_bytes())]);
+    let borrowed = Message::new("19", Envelope::new(csr.encode()).encode(), &DEVICE, &OLD_CERTIFICATE);
+    let question = office.server.up_to_renewal(&borrowed).into_enrol();
+    let answer = office.server.go_on(office.redeem(question));
+    office.refused(&answer);
+    assert!(!office.is_spent());
+    // under its own key it is redeemed
+    let mut csr = Csr::new(&DEVICE);
+    csr.attributes = Some(vec![challenge(UTF8, office.text.as_bytes())]);
+    let own = Message::new("19", Envelope::new(csr.encode()).encode(), &DEVICE, &OLD_CERTIFICATE);
+    let question = office.server.up_to_renewal(&own).into_enrol();
+    assert_eq!(office.server.go_on(office.redeem(question)).cert_rep().status, "0");
+    assert!(office.is_spent());
+}
+
+#[test]
+fn terms_that_cannot_be_kept_make_no_challenge() {
+    let many = (0..9).fold(any(), |terms, _| terms.rsa_key(2048));
+    assert!(challenges().mint(many.clone(), at(NOW), HOUR, &mut seeded(1)).is_err());
+    assert!(challenges().seal(&many, at(NOW), HOUR, &mut seeded(1)).is_err());
+    assert!(any().alt_names(&[GeneralName::Dns("a.example"); 65]).is_err());
+}
+
+// T20: a request without purposes is for nothing in particular, a certificate without them for everything
+#[test]
+fn a_certificate_without_the_usages_that_the_terms_limit_does_not_leave() {
+    for terms in [
+        for_device().extended_key_usage(&[Oid::CLIENT_AUTH]),
+        for_device().key_usage(KeyUsage::DIGITAL_SIGNATURE),
+    ] {
+        let office = Office::new(terms);
+        let authorized = office.up_to_issue(&office.request(|_| ()));
+        let mut template = X509::of(SUBJECT, "CN=Server CA", &DEVICE);
+        template.usage = None;
+        let leaf = certificate(&template.sign(&CA));
+        assert!(scep::server::IssuedChain::new(leaf, Vec::new(), authorized).is_err());
+    }
 }
