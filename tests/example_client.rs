@@ -34,6 +34,8 @@ mod key;
 mod log;
 #[path = "../examples/server/names.rs"]
 mod names;
+#[path = "../examples/server/refusals.rs"]
+mod refusals;
 #[path = "../examples/server/register.rs"]
 mod register;
 #[path = "../examples/server/store.rs"]
@@ -85,6 +87,7 @@ impl Lab {
             legacy: false,
             danger_des: false,
             password_recipients: false,
+            refusals_per_minute: 0,
         };
         change(&mut options);
         let endpoint = Arc::new(Endpoint::open(options).unwrap());

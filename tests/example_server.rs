@@ -35,6 +35,8 @@ mod log;
 mod names;
 #[path = "../examples/enrol/network.rs"]
 mod network;
+#[path = "../examples/server/refusals.rs"]
+mod refusals;
 #[path = "../examples/server/register.rs"]
 mod register;
 #[path = "../examples/server/store.rs"]
@@ -311,6 +313,7 @@ fn options(folder: PathBuf) -> Options {
         legacy: false,
         danger_des: false,
         password_recipients: false,
+        refusals_per_minute: 0,
     }
 }
 
@@ -461,4 +464,36 @@ fn requests_that_are_too_long_or_cut_short_are_answered_at_once() {
     assert_eq!(status(&format!("{head}Transfer-Encoding: chunked\r\n\r\nxyz\r\n"), false), "HTTP/1.1 400");
     assert_eq!(status("no HTTP at all\r\n\r\n", false), "HTTP/1.1 400");
     assert_eq!(status("GET /scep?operation=GetCACaps HTTP/1.1\r\nHost: a\r\n\r\n", false), "HTTP/1.1 200");
+}
+
+// T1, T8, T48: before the body is read, so before any key is used; and what needs no key is answered
+#[test]
+fn a_source_with_too_many_refusals_has_to_wait() {
+    let options = Options { refusals_per_minute: 3, ..options(new_folder("refusals")) };
+    let endpoint = Arc::new(Endpoint::open(options).unwrap());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    runtime.spawn(http::serve(listener, endpoint, |_| {}, std::future::pending()));
+    let answer = |target: &str, body: &str| {
+        let method = if body.is_empty() { "GET" } else { "POST" };
+        let length = body.len();
+        let request = format!(
+            "{method} {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        reply
+    };
+    for _ in 0..3 {
+        assert!(answer("/scep?operation=PKIOperation", "no message").starts_with("HTTP/1.1 400"));
+    }
+    for target in ["/scep?operation=PKIOperation", "/other?operation=PKIOperation&message=MAAA"] {
+        let reply = answer(target, if target.contains("message") { "" } else { "no message" }).to_lowercase();
+        assert!(reply.starts_with("http/1.1 503") && reply.contains("retry-after: "), "{reply}");
+    }
+    assert!(answer("/scep?operation=GetCACaps", "").starts_with("HTTP/1.1 200"));
 }

@@ -41,6 +41,8 @@ mod log;
 #[path = "../server/names.rs"]
 mod names;
 mod network;
+#[path = "../server/refusals.rs"]
+mod refusals;
 #[allow(dead_code)]
 #[path = "../server/register.rs"]
 mod register;
@@ -208,6 +210,7 @@ impl TestCa {
             legacy: false,
             danger_des: false,
             password_recipients: false,
+            refusals_per_minute: 0,
         })?;
         let subject: DistinguishedName = device::SUBJECT.parse()?;
         let terms = ChallengeTerms::for_subject(subject.as_der())?.alt_names(&[device::HOST])?;

@@ -7,6 +7,7 @@ use crate::files;
 use crate::folder::{self, Keys, Layout};
 use crate::held::Asked;
 use crate::log::complain;
+use crate::refusals::Refusals;
 use crate::register::Standing;
 use crate::store::{SqliteStore, StoreError};
 use scep::crypto::rustcrypto::{DES_CBC, PBKDF2_SHA256, PROVIDER, PROVIDER_WITH_LEGACY};
@@ -46,6 +47,8 @@ pub(crate) struct Options {
     pub(crate) danger_des: bool,
     /// Take part with keys that cannot decrypt.
     pub(crate) password_recipients: bool,
+    /// How many refusals a source gets in a minute; 0 for any number.
+    pub(crate) refusals_per_minute: u32,
 }
 
 /// A CA that answers at one URL: shared by all requests.
@@ -56,6 +59,7 @@ pub(crate) struct Endpoint {
     pub(crate) legacy: bool,
     pub(crate) danger_des: bool,
     pub(crate) challenges: OneTimeChallenges,
+    pub(crate) refusals: Refusals,
     folder: PathBuf,
     shared: Option<SharedSecret>,
     hold: Option<String>,
@@ -76,6 +80,7 @@ impl Endpoint {
             legacy,
             danger_des,
             password_recipients,
+            refusals_per_minute,
         } = options;
         let mut provider = if legacy { PROVIDER_WITH_LEGACY } else { PROVIDER };
         if danger_des {
@@ -106,6 +111,7 @@ impl Endpoint {
             danger_des,
             folder,
             challenges,
+            refusals: Refusals::new(refusals_per_minute),
             shared: challenge.map(SharedSecret::new),
             hold,
             hold_polls,

@@ -11,9 +11,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use scep::crypto::Random;
 use scep::pki_types::UnixTime;
+use scep::server::Status;
 use scep::transport::{HttpRequest, HttpResponse};
 use scep::wire::Limits;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
@@ -70,8 +72,8 @@ async fn accept(listener: TcpListener, served: Arc<Served>, graceful: Arc<Gracef
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let mut full = false;
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok((stream, peer)) => (stream, peer.ip()),
             Err(error) => {
                 report(format_args!("no connection: {error}"));
                 sleep(ACCEPT_AGAIN).await;
@@ -81,7 +83,7 @@ async fn accept(listener: TcpListener, served: Arc<Served>, graceful: Arc<Gracef
         match Arc::clone(&connections).try_acquire_owned() {
             Ok(place) => {
                 full = false;
-                tokio::spawn(Arc::clone(&served).talk(stream, graceful.watcher(), place));
+                tokio::spawn(Arc::clone(&served).talk(stream, peer, graceful.watcher(), place));
             }
             // dropped, which closes it; said once, so that a flood does not fill the log
             Err(_) if !full => {
@@ -112,10 +114,16 @@ async fn read(request: Request<Incoming>) -> Result<HttpRequest, (u16, &'static 
 
 impl Served {
     /// One connection, from beginning to end.
-    async fn talk(self: Arc<Self>, stream: TcpStream, watcher: Watcher, _place: OwnedSemaphorePermit) {
+    async fn talk(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: IpAddr,
+        watcher: Watcher,
+        _place: OwnedSemaphorePermit,
+    ) {
         let handler = |request| {
             let served = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(served.answer(request).await) }
+            async move { Ok::<_, Infallible>(served.answer(request, peer).await) }
         };
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -131,16 +139,24 @@ impl Served {
     }
 
     /// Any path and any method: the library says what is allowed.
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Response<Full<Bytes>> {
         let start = Instant::now();
+        // before its body is read, and before any key is used
+        let is_message = request.uri().query().is_some_and(|query| query.contains("PKIOperation"));
+        if is_message && let Some(wait) = self.endpoint.refusals.wait(peer, start) {
+            let mut reply = self.refuse(503, "too many refusals for this source");
+            reply.retry_after = Some(u32::try_from(wait.as_secs()).unwrap_or(60).saturating_add(1));
+            return Response::from(reply).map(|body: Vec<u8>| Full::new(Bytes::from(body)));
+        }
         // a body that trickles in takes nobody's slot
         let reply = match (read(request).await, Arc::clone(&self.slots).try_acquire_owned()) {
             // a task of its own: a peer that hangs up does not stop it, and does not free the slot
-            (Ok(request), Ok(slot)) => match tokio::spawn(Arc::clone(&self).work(request, start, slot)).await
-            {
-                Ok(reply) => reply,
-                Err(error) => self.failed(error),
-            },
+            (Ok(request), Ok(slot)) => {
+                match tokio::spawn(Arc::clone(&self).work(request, peer, start, slot)).await {
+                    Ok(reply) => reply,
+                    Err(error) => self.failed(error),
+                }
+            }
             (Err((status, why)), _) => self.refuse(status, why),
             (_, Err(_)) => self.refuse(503, "too many requests at once"),
         };
@@ -150,6 +166,7 @@ impl Served {
     async fn work(
         self: Arc<Self>,
         request: HttpRequest,
+        peer: IpAddr,
         start: Instant,
         _slot: OwnedSemaphorePermit,
     ) -> HttpResponse {
@@ -157,6 +174,9 @@ impl Served {
         let exchange = endpoint.responder.accept(request, UnixTime::now(), &mut Random::system());
         match driver::drive(endpoint, exchange).await {
             Ok(outcome) => {
+                if matches!(outcome.summary.status, Status::Failure(_)) || outcome.reply.status == 400 {
+                    endpoint.refusals.count(peer, Instant::now());
+                }
                 log(&log::line(&outcome, start.elapsed(), endpoint.legacy, endpoint.danger_des));
                 outcome.reply
             }

@@ -18,6 +18,7 @@ mod http;
 mod key;
 mod log;
 mod names;
+mod refusals;
 mod register;
 mod store;
 
@@ -91,6 +92,10 @@ struct Args {
     /// password, which has to be a strong one.
     #[arg(long)]
     password_recipients: bool,
+    /// How many refusals a source (an IPv4 address, an IPv6 network) gets in a minute before it has to wait; 0 for any
+    /// number.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    refusals_per_minute: u32,
     /// Read requests encrypted with single DES, which RFC 8894 forbids: whoever records one can find its challenge
     /// password.
     #[arg(long)]
@@ -127,6 +132,7 @@ fn run(args: Args) -> ca::Result<()> {
         legacy,
         danger_des,
         password_recipients,
+        refusals_per_minute,
     } = args;
     // without clap, which would show the password in its message
     let challenge = challenge.map(ChallengePassword::new).transpose();
@@ -150,6 +156,7 @@ fn run(args: Args) -> ca::Result<()> {
         legacy,
         danger_des,
         password_recipients,
+        refusals_per_minute,
     };
     let runtime = tokio::runtime::Runtime::new()?;
     // before the CA is made, for nothing, if the port is taken

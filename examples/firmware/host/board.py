@@ -56,7 +56,7 @@ class Server:
         self.folder, self.port = Path(folder), free_port()
         self.folder.mkdir(parents=True)
         command = [program, "--listen", f"127.0.0.1:{self.port}", "--dir", str(self.folder / "ca")]
-        command += ["--challenge", CHALLENGE, *options]
+        command += ["--challenge", CHALLENGE, "--refusals-per-minute", "0", *options]
         started = lambda process: "ready " in process.log.read_text()
         self.process = Process(command, self.folder / "log", started)
         self.ca = self.folder / "ca" / "ca.pem"
