@@ -95,8 +95,6 @@ fn proof_of<'a>(
     outline: &Outline<'a>,
 ) -> Result<Proof<'a>, Error> {
     let (own, public_key) = (signer.public_key(), outline.public_key());
-    let bounds = public_key.check(&session.config.limits);
-    let scheme = SignatureScheme::from_identifier(&outline.signature_algorithm());
     let may_differ = if session.certified {
         // A key that costs more or less than the signer's shows in the time that there is a request. So it is looked at
         // only where the subject is his own, which no alteration of somebody else's request can bring about.
@@ -104,7 +102,11 @@ fn proof_of<'a>(
     } else {
         session.config.other_signer
     };
-    if !own.same_key(&public_key) && !may_differ {
+    let is_allowed = own.same_key(&public_key) || may_differ;
+    // one key is looked at in any case: the signer's for another (T2); his was checked before, this one was not (T41)
+    let bounds = if is_allowed { &public_key } else { &own }.check(&session.config.limits);
+    let scheme = SignatureScheme::from_identifier(&outline.signature_algorithm());
+    if !is_allowed {
         return Err(other_key(session));
     }
     bounds?;

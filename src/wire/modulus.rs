@@ -15,21 +15,23 @@ static PRIMES: [u16; 132] = [
 ///
 /// A square has a square root modulo every prime and is 1 modulo 8. Of other numbers one in 2^134 looks like that, so
 /// no root has to be drawn.
+///
+/// All primes are tried, also after one that divides: the number may come out of an envelope that somebody altered, and
+/// which of them it is would show in the time (T2).
 pub(super) fn is_flawed(number: &[u8]) -> bool {
     let mut is_square = number.last().is_some_and(|last| last & 7 == 1);
+    let mut is_multiple = false;
     let mut primes = PRIMES.as_slice();
     while let Some((group, product, rest)) = group(primes) {
         let of_all = remainder(number, product);
         for prime in group.iter().copied().map(u32::from) {
             let remainder = reduced(of_all, prime);
-            if remainder == 0 {
-                return true;
-            }
+            is_multiple |= remainder == 0;
             is_square = is_square && has_root(remainder, prime);
         }
         primes = rest;
     }
-    is_square
+    is_multiple || is_square
 }
 
 /// As many of the first primes as have a product of 32 bits, that, and the other primes: one long division does for all of
@@ -53,7 +55,7 @@ fn remainder(number: &[u8], divisor: u32) -> u32 {
     })
 }
 
-/// Whether a number below `prime`, and not 0, is a square modulo `prime`: Euler's criterion.
+/// Whether a number below `prime` is a square modulo `prime`, and not 0: Euler's criterion.
 fn has_root(number: u32, prime: u32) -> bool {
     let (mut power, mut factor, mut exponent) = (1_u32, number, prime >> 1);
     // the primes have ten bits, so products have twenty
