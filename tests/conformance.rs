@@ -14,7 +14,7 @@ use std::{
 /// Ids that begin with one of these and go on with `-` and a number of one or two digits.
 const NUMBERED: &[&str] = &["ALG", "GCM", "I", "MMA", "N", "P10", "P9", "PWRI", "X"];
 /// Where comments cite ids.
-const FOLDERS: &[&str] = &["src", "tests", "examples"];
+const FOLDERS: &[&str] = &["benches", "src", "tests", "examples"];
 
 #[test]
 fn comments_and_rows_agree() {
