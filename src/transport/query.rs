@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn base64_round_trips_every_length_without_line_breaks() {
         // R-4.1-5
-        for length in 0..400_usize {
+        for length in 0..100_usize {
             let bytes: Vec<u8> = (0..length).map(|i| (i * 7 + length) as u8).collect();
             let text = base64_encode(&bytes);
             assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)));

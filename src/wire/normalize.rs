@@ -633,7 +633,9 @@ mod tests {
             usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
         };
         let mut read = 0;
-        for round in 0..20_000 {
+        // in an interpreter each takes a tenth of a second
+        let rounds = if cfg!(miri) { 100 } else { 20_000 };
+        for round in 0..rounds {
             let mut input = samples[round % 2].clone();
             for _ in 0..=random(2) {
                 let place = random(input.len());
@@ -646,6 +648,6 @@ mod tests {
                 assert!(matches!(run(&output), Ok(Cow::Borrowed(again)) if *again == *output));
             }
         }
-        assert!(read > 1000);
+        assert!(read > rounds / 20);
     }
 }
