@@ -41,7 +41,12 @@ mod register;
 #[path = "../examples/server/store.rs"]
 mod store;
 
+#[path = "example_client/power.rs"]
+mod power;
+
 use clap::Parser;
+// the server's too
+use client::disk;
 use client::{End, Failure};
 use endpoint::{Endpoint, Options};
 use folder::{CaKey, Layout, Ra};
@@ -294,6 +299,12 @@ fn a_revoked_certificate_is_said_to_be_and_renews_nothing() {
     lab.revoke(revoked.serial());
     let out = lab.path("list.der");
     lab.done("crl", "other", &format!("--out {}", out.display()));
+    lab.done("crl", "other", &format!("--out {}", out.display()));
+    // whatever else is there was named by mistake
+    let key = fs::read(lab.path("other").join("key.pem")).unwrap();
+    let mistake = format!("--out {}", lab.path("other").join("key.pem").display());
+    failed(lab.client("crl", "other", &mistake), "is there already, and no revocation list");
+    assert_eq!(fs::read(lab.path("other").join("key.pem")).unwrap(), key);
     let der = fs::read(out).unwrap();
     let list = CertificateList::parse(&der).unwrap();
     assert!(list.find(revoked.serial()).unwrap().is_some());
@@ -680,7 +691,7 @@ fn a_renewal_goes_to_the_ca_that_was_pinned() {
     let (ended, printed) = lab.client("renew", "dev", &format!("--url http://{}/scep", other.address));
     failed((ended, printed), "bad signature");
     assert_eq!(lab.pair("dev"), before);
-    assert!(!lab.is_there("dev", "cert.next.pem"));
+    assert!(!lab.is_there("dev", "cert.next.pem") && lab.is_there("dev", "sent.scep"));
     fs::remove_file(lab.path("dev").join("ca.pem")).unwrap();
     failed(lab.client("renew", "dev", ""), "ca.pem: is not there");
     fs::remove_file(lab.path("dev").join("url.txt")).unwrap();

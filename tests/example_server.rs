@@ -15,6 +15,8 @@ mod certificate;
 mod challenge;
 #[path = "../examples/server/crl.rs"]
 mod crl;
+#[path = "../examples/shared/disk.rs"]
+mod disk;
 #[path = "../examples/server/driver.rs"]
 mod driver;
 #[path = "../examples/server/endpoint.rs"]
@@ -51,6 +53,8 @@ mod keys;
 mod lab;
 #[path = "example_server/next_ca.rs"]
 mod next_ca;
+#[path = "example_server/power.rs"]
+mod power;
 #[path = "example_server/renewal.rs"]
 mod renewal;
 #[path = "example_server/revocation.rs"]

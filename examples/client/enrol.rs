@@ -4,7 +4,7 @@ use super::args::Enrol;
 use super::challenge;
 use super::files::{CERTIFICATE, Folder, KEY};
 use super::names::San;
-use super::pending::{Request, follow, refuse_if_pending};
+use super::pending::{Request, finished, follow, refuse_if_pending, settle_sent};
 use super::run::{Runner, Tolerance};
 use super::swap::{CERTIFICATE_NEXT_CA, KEY_NEXT_CA};
 use super::trust::{Pin, Recipient};
@@ -38,12 +38,18 @@ pub(crate) fn run(args: &Enrol) -> Result<End, Failure> {
     let challenge = challenge::read(&args.patience)?;
     let mut folder = Folder::at(&args.dir);
     folder.make()?;
+    if folder.settled && !args.next_ca {
+        return finished(&folder);
+    }
     let (key, certificate, instead) = match args.next_ca {
         false => (KEY, CERTIFICATE, "renew it with renew, "),
         true => (KEY_NEXT_CA, CERTIFICATE_NEXT_CA, ""),
     };
     folder.refuse_if_there(certificate, instead)?;
     refuse_if_pending(&folder, args.patience.wait_max, tolerance)?;
+    if let Some(end) = settle_sent(&folder, &args.subject, url, &args.patience, tolerance)? {
+        return Ok(end);
+    }
     let by_password = password_recipient && !folder.would_open_replies(key, &args.key)?;
     if by_password {
         challenge::check(challenge.as_ref())?;
@@ -70,6 +76,8 @@ pub(crate) fn run(args: &Enrol) -> Result<End, Failure> {
     let step = runner.client.enrol_with(url, ca, request, Some(UnixTime::now()), &mut Random::system());
     let step = step.map_err(|error| runner.misuse(error))?;
     let keys: Vec<_> = [Some(&key), reply_key.as_ref()].into_iter().flatten().collect();
+    let step = runner.sign(step, &keys)?;
+    folder.store_sent(&step)?;
     let driven = runner.go(step, &keys)?;
     let advice = match reply_key.is_some() || by_password {
         true => " (many servers refuse a key that cannot open the reply: an RSA key works with all)",

@@ -1,24 +1,33 @@
-//! What is kept in the folder: key.pem, cert.pem, ca.pem and url.txt, and pending.scep while the CA holds a request;
-//! see `swap` for what a renewal leaves.
+//! What is kept in the folder: key.pem, cert.pem, ca.pem and url.txt, and what is needed to ask for the outcome of a
+//! request, which is in one of three files; see `swap` for what a renewal leaves.
+//!
+//! ```text
+//! sent.scep       since before it was sent, until there is an answer
+//! pending.scep    the CA holds it
+//! refused.scep    the CA refused, or somebody on the way had it do so: poll asks once more
+//! ```
 
 use super::Failure;
+use super::disk;
 use super::swap::{CERTIFICATE_NEXT_CA, NEXT_CA};
 use scep::Error;
-use scep::client::{Issued, TrustedCa, Wait};
+use scep::client::{Issued, Step, TrustedCa, Wait};
 use scep::crypto::rustcrypto::{certificates_from_pem, certificates_to_pem};
 use scep::error::{ApiMisuse, InvalidMessage};
 use scep::pki_types::CertificateDer;
 use scep::transport::ScepUrl;
 use scep::wire::Certificate;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 pub(crate) const KEY: &str = "key.pem";
 pub(crate) const CERTIFICATE: &str = "cert.pem";
 pub(crate) const CA: &str = "ca.pem";
 const URL: &str = "url.txt";
+const SENT: &str = "sent.scep";
 const PENDING: &str = "pending.scep";
+const REFUSED: &str = "refused.scep";
 const LOCK: &str = ".lock";
 /// Longest file that is read.
 const MAX_FILE: u64 = 1 << 20;
@@ -27,20 +36,14 @@ pub(crate) struct Folder {
     path: PathBuf,
     /// Held while this process is at work here.
     lock: Option<File>,
-    /// After so many changes the power fails.
-    #[cfg(test)]
-    pub(crate) changes_left: std::cell::Cell<u32>,
+    /// Whether entering it finished what was cut short: the certificate in use is one that the CA had issued before.
+    pub(crate) settled: bool,
 }
 
 impl Folder {
     /// The folder, which need not be there.
     pub(crate) fn at(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-            lock: None,
-            #[cfg(test)]
-            changes_left: std::cell::Cell::new(u32::MAX),
-        }
+        Self { path: path.to_owned(), lock: None, settled: false }
     }
 
     /// Makes the folder if it is not there, and enters it.
@@ -58,7 +61,8 @@ impl Folder {
         if !self.path.is_dir() {
             return Err(Failure::at(&self.path, "there is no such folder"));
         }
-        write_temporary(&self.file("probe"), &ROOM, false).and_then(fs::remove_file).map_err(refused)?;
+        let probe = write_temporary(&self.file("probe"), &ROOM, false);
+        probe.and_then(|probe| disk::remove(&probe)).map_err(refused)?;
         let path = self.file(LOCK);
         // a link could lead to a key, and a pipe would never open
         if fs::symlink_metadata(&path).is_ok_and(|there| !there.is_file()) {
@@ -66,12 +70,28 @@ impl Folder {
         }
         let lock =
             OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(refused)?;
-        // a file system without locks does no worse than before
-        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
-            return Err(Failure::at(&self.path, "another client is at work here: wait until it ends"));
+        match lock.try_lock() {
+            Ok(()) => self.tidy().map_err(refused)?,
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::at(&self.path, "another client is at work here: wait until it ends"));
+            }
+            // a file system without locks does no worse than before
+            Err(TryLockError::Error(_)) => {}
         }
         self.lock = Some(lock);
-        self.settle()
+        self.settled = self.settle()?;
+        Ok(())
+    }
+
+    /// Removes what a power cut has left of files that were being written. There may be keys among them.
+    fn tidy(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if is_temporary(&entry.file_name().to_string_lossy()) && entry.file_type()?.is_file() {
+                disk::remove(&entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -143,14 +163,35 @@ impl Folder {
         self.replace(name, certificates_to_pem(&list).as_bytes(), false)
     }
 
-    pub(crate) fn store_pending(&self, wait: &Wait) -> Result<(), Failure> {
-        self.replace(PENDING, &wait.save()?, false)
+    /// Before a request goes out: with this its outcome can be asked for, whatever happens to the answer.
+    pub(crate) fn store_sent(&self, step: &Step) -> Result<(), Failure> {
+        let Step::Transmit(transmit) = step else { return Ok(()) };
+        match transmit.save()? {
+            Some(saved) => self.replace(SENT, &saved, false),
+            None => Ok(()),
+        }
     }
 
-    /// What `resume` makes of pending.scep.
+    pub(crate) fn has_sent(&self) -> bool {
+        self.is_there(SENT)
+    }
+
+    /// The file with the request; pending.scep when there is none.
+    pub(crate) fn request_file(&self) -> PathBuf {
+        let name = [PENDING, SENT, REFUSED].into_iter().find(|name| self.is_there(name));
+        self.file(name.unwrap_or(PENDING))
+    }
+
+    pub(crate) fn store_pending(&self, wait: &Wait) -> Result<(), Failure> {
+        self.replace(PENDING, &wait.save()?, false)?;
+        self.forget(SENT)?;
+        self.forget(REFUSED)
+    }
+
+    /// What `resume` makes of the file with the request.
     pub(crate) fn pending(&self, resume: impl FnOnce(&[u8]) -> Result<Wait, Error>) -> Result<Wait, Failure> {
-        let path = self.file(PENDING);
-        if !self.has_pending() {
+        let path = self.request_file();
+        if fs::symlink_metadata(&path).is_err() {
             return Err(Failure::at(&self.path, "no request is pending here (there is no pending.scep)"));
         }
         resume(&read(&path)?).map_err(|error| {
@@ -167,11 +208,21 @@ impl Folder {
         })
     }
 
+    /// The CA refused the request. It is kept: a refusal does not say whose message it is about.
+    pub(crate) fn put_aside(&self) -> Result<(), Failure> {
+        if let Some(name) = [PENDING, SENT].into_iter().find(|name| self.is_there(name)) {
+            self.change(REFUSED, |path| disk::rename(&self.file(name), path))?;
+        }
+        self.forget(SENT)
+    }
+
+    /// There is a certificate.
     pub(crate) fn forget_pending(&self) -> Result<(), Failure> {
-        self.change(PENDING, |path| match fs::remove_file(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            other => other,
-        })
+        [PENDING, SENT, REFUSED].into_iter().try_for_each(|name| self.forget(name))
+    }
+
+    fn forget(&self, name: &str) -> Result<(), Failure> {
+        if self.is_there(name) { self.change(name, disk::remove) } else { Ok(()) }
     }
 
     /// Writes a file in place of one that may be there.
@@ -185,19 +236,14 @@ impl Folder {
         name: &str,
         change: impl FnOnce(&Path) -> io::Result<()>,
     ) -> Result<(), Failure> {
-        #[cfg(test)]
-        match self.changes_left.get().checked_sub(1) {
-            Some(left) => self.changes_left.set(left),
-            None => return Err(Failure::new("the power failed")),
-        }
         let path = self.file(name);
-        change(&path).and_then(|()| sync(&self.path)).map_err(|error| Failure::at(&path, error))
+        change(&path).and_then(|()| disk::sync(&self.path)).map_err(|error| Failure::at(&path, error))
     }
 }
 
 pub(crate) fn replace(path: &Path, bytes: &[u8], secret: bool) -> io::Result<()> {
     let temporary = write_temporary(path, bytes, secret)?;
-    fs::rename(&temporary, path).inspect_err(|_| drop(fs::remove_file(&temporary)))
+    disk::rename(&temporary, path).inspect_err(|_| drop(disk::remove(&temporary)))
 }
 
 /// The certificates in a file, at least one. The first one can be read.
@@ -223,24 +269,18 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
 pub(crate) fn write_temporary(path: &Path, bytes: &[u8], secret: bool) -> io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let _ = fs::remove_file(&temporary);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    if secret {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
+    if fs::symlink_metadata(&temporary).is_ok() {
+        disk::remove(&temporary)?;
     }
-    #[cfg(not(unix))]
-    let _ = secret;
-    let written = options.open(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    written.map(|()| temporary.clone()).inspect_err(|_| drop(fs::remove_file(&temporary)))
+    let written = disk::create(&temporary, bytes, if secret { 0o600 } else { 0o666 });
+    written.map(|()| temporary.clone()).inspect_err(|_| drop(disk::remove(&temporary)))
 }
 
-/// So that names survive a power cut too.
-fn sync(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+/// Whether [`write_temporary`] makes files of this name.
+fn is_temporary(name: &str) -> bool {
+    let parts = name.strip_prefix('.').and_then(|name| name.rsplit_once('.'));
+    let ours = |name: &str| {
+        name == "probe" || [".pem", ".scep", ".txt", ".der"].iter().any(|end| name.ends_with(end))
+    };
+    parts.is_some_and(|(name, process)| ours(name) && process.bytes().all(|byte| byte.is_ascii_digit()))
 }

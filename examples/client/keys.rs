@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::args::NewKey;
+use super::disk;
 use super::files::{CERTIFICATE, Folder, KEY, read_text, write_temporary};
 use super::swap::{KEY_NEXT, KEY_NEXT_CA};
 use super::values::Alg;
@@ -10,7 +11,6 @@ use scep::crypto::Random;
 use scep::crypto::rustcrypto::{KeyRing, KeyType, SoftwareKey};
 use scep::pki_types::CertificateDer;
 use scep::wire::{Certificate, EcCurve, SubjectPublicKeyInfo};
-use std::fs;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -136,8 +136,11 @@ impl Folder {
         let ring = KeyRing::new(&keys.iter().collect::<Vec<_>>());
         for wanted in [wait.public_key()?.as_slice(), wait.requested_key()] {
             if ring.find(wanted).is_none() {
-                let line = "the key of the request in pending.scep is not here: put it back, or remove \
-                    pending.scep and ask anew";
+                let file = self.request_file();
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                let line = format_args!(
+                    "the key of the request in {name} is not here: put it back, or remove {name} and ask anew"
+                );
                 return Err(Failure::at(self.path(), line));
             }
         }
@@ -149,7 +152,7 @@ impl Folder {
 fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let temporary = write_temporary(path, bytes, true)?;
     // a link never replaces anything, as a rename would
-    let linked = fs::hard_link(&temporary, path);
-    fs::remove_file(&temporary)?;
+    let linked = disk::link(&temporary, path);
+    disk::remove(&temporary)?;
     linked
 }

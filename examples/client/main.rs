@@ -25,6 +25,8 @@
 
 pub(crate) mod args;
 mod challenge;
+#[path = "../shared/disk.rs"]
+pub(crate) mod disk;
 mod enrol;
 pub(crate) mod files;
 mod http;

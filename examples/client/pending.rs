@@ -1,6 +1,6 @@
 //! Patience: polling while the CA holds the request, and how to go on later.
 
-use super::args::Poll;
+use super::args::{Patience, Poll};
 use super::challenge;
 use super::files::Folder;
 use super::run::{Runner, Tolerance};
@@ -46,6 +46,14 @@ pub(crate) fn run(args: &Poll) -> Result<End, Failure> {
     follow(runner, driven, &Request { folder, url: &url, keys: &keys, asked, wait_max, advice: "" })
 }
 
+/// The command was cut short after the certificate had come; entering the folder did the rest of it.
+pub(crate) fn finished(folder: &Folder) -> Result<End, Failure> {
+    let certificate = folder.certificates(super::files::CERTIFICATE)?.swap_remove(0);
+    let subject = Certificate::parse(&certificate)?.subject().to_string();
+    say(format_args!("issued before, and in use now: {subject}\n  stored in {}", folder.path().display()));
+    Ok(End::Done)
+}
+
 /// One request at a time: a second one would put its state in the place of the first.
 pub(crate) fn refuse_if_pending(folder: &Folder, wait_max: u32, tolerance: Tolerance) -> Result<(), Failure> {
     if !folder.has_pending() {
@@ -54,6 +62,57 @@ pub(crate) fn refuse_if_pending(folder: &Folder, wait_max: u32, tolerance: Toler
     let next = go_on(folder, wait_max, tolerance);
     let line = format!("a request is pending here: remove pending.scep to give it up, or go on with {next}");
     Err(Failure::at(folder.path(), line))
+}
+
+/// Asks first what became of a request that was sent before, and whose answer was never stored. Nothing, if there is none,
+/// or if it came to nothing: then it is time for a new one.
+pub(crate) fn settle_sent(
+    folder: &Folder,
+    asked: &DistinguishedName,
+    url: &str,
+    patience: &Patience,
+    tolerance: Tolerance,
+) -> Result<Option<End>, Failure> {
+    if !folder.has_sent() {
+        return Ok(None);
+    }
+    let mut runner = Runner::new(tolerance, None);
+    let wait = folder.pending(|saved| runner.client.resume(saved))?;
+    let subject = DistinguishedName::from(wait.subject()?);
+    if !asked.name().matches(&subject.name()) {
+        let line = format_args!(
+            "a request for {subject} was sent before, and what became of it is not known: ask with poll, or remove this \
+             to give it up"
+        );
+        return Err(Failure::at(&folder.request_file(), line));
+    }
+    if wait.url() != url {
+        say(format_args!("note: a request was sent to {} before; poll asks what became of it", wait.url()));
+        folder.put_aside()?;
+        return Ok(None);
+    }
+    let keys = folder.keys_of(&wait)?;
+    let keys: Vec<_> = keys.iter().collect();
+    let wait = challenge::restore(wait, patience)?;
+    let step = wait.poll(&mut Random::system()).map_err(|failed| runner.misuse(failed.error))?;
+    let wait_max = patience.wait_max;
+    match runner.go(step, &keys) {
+        Ok(Driven::Done(Done::Refused { .. })) => {}
+        Ok(driven) => {
+            let request = Request { folder, url, keys: &keys, asked, wait_max, advice: "" };
+            return follow(runner, driven, &request).map(Some);
+        }
+        Err(_) if runner.has_no_polls() => {}
+        Err(Failure(line)) => {
+            let file = folder.request_file();
+            let next = format_args!("try again, or remove {} to give it up", file.display());
+            return Err(Failure(format!(
+                "{line}; what became of the request sent before is not known: {next}"
+            )));
+        }
+    }
+    folder.put_aside()?;
+    Ok(None)
 }
 
 /// Polls as long as the CA holds the request and patience lasts, and stores what comes out.
@@ -73,7 +132,7 @@ pub(crate) fn follow(mut runner: Runner, driven: Driven, request: &Request<'_>) 
             }
             Driven::Done(Done::Refused { fail_info, text }) => {
                 // the refusal is what counts; one line for both
-                let left = folder.forget_pending().err();
+                let left = folder.put_aside().err();
                 let left = left.map(|Failure(line)| format!("; {line}")).unwrap_or_default();
                 return Ok(refused(fail_info, text, &format!("{advice}{left}")));
             }

@@ -12,6 +12,9 @@ use scep::error::Unsupported;
 use scep::pki_types::{CertificateDer, UnixTime};
 use scep::wire::{Certificate, CertificateList};
 use std::fmt::Write;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
 
 const LIST: &str = "crl.der";
 
@@ -69,6 +72,9 @@ pub(crate) fn certificate(args: &Cert) -> Result<End, Failure> {
 }
 
 pub(crate) fn crl(args: &Crl) -> Result<End, Failure> {
+    if let Some(path) = &args.out {
+        refuse_if_foreign(path)?;
+    }
     let Asking { folder, url, certificate, key, mut runner, ca } = Asking::begin(&args.home, &args.sending)?;
     let query = Query::own(certificate.clone())?;
     let step = runner.client.fetch_crl(&url, ca, query, &mut Random::system());
@@ -93,6 +99,16 @@ pub(crate) fn crl(args: &Crl) -> Result<End, Failure> {
     print(&list, &Certificate::parse(&certificate)?)?;
     say(format_args!("  stored in {}", path.display()));
     Ok(End::Done)
+}
+
+/// Only a revocation list is overwritten by one: anything else was named by mistake.
+fn refuse_if_foreign(path: &Path) -> Result<(), Failure> {
+    match fs::read(path) {
+        Ok(there) if CertificateList::parse(&there).is_ok() => Ok(()),
+        Ok(_) => Err(Failure::at(path, "is there already, and no revocation list: give another --out")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Failure::at(path, error)),
+    }
 }
 
 fn print(list: &List, own: &Certificate<'_>) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use super::args::{Renew, Style};
 use super::challenge;
 use super::files::{CERTIFICATE, Folder, KEY};
 use super::keys::opens_replies;
-use super::pending::{Request, follow, refuse_if_pending};
+use super::pending::{Request, finished, follow, refuse_if_pending, settle_sent};
 use super::run::{Runner, Tolerance};
 use super::swap::{CERTIFICATE_NEXT_CA, KEY_NEXT, KEY_NEXT_CA};
 use super::trust::{Pin, Recipient};
@@ -26,6 +26,9 @@ pub(crate) fn run(args: &Renew) -> Result<End, Failure> {
     let challenge = challenge::read(&args.patience)?;
     let mut folder = Folder::at(&args.home.dir);
     folder.enter()?;
+    if folder.settled && !args.next_ca {
+        return finished(&folder);
+    }
     refuse_if_pending(&folder, args.patience.wait_max, tolerance)?;
     for name in [KEY, CERTIFICATE] {
         // it would be replaced by a file, and what it leads to would keep the old key
@@ -47,6 +50,9 @@ pub(crate) fn run(args: &Renew) -> Result<End, Failure> {
     let subject = DistinguishedName::from(own.subject());
     let url = folder.url(args.home.url.as_ref())?;
     let url = url.as_str();
+    if let Some(end) = settle_sent(&folder, &subject, url, &args.patience, tolerance)? {
+        return Ok(end);
+    }
     let mut runner = Runner::new(tolerance, Some(Pin::stored(&folder)?));
     if args.next_ca {
         folder.refuse_if_there(CERTIFICATE_NEXT_CA, "")?;
@@ -94,6 +100,8 @@ pub(crate) fn run(args: &Renew) -> Result<End, Failure> {
         other => runner.misuse(other),
     })?;
     let keys: Vec<_> = [Some(&current_key), new_key.as_ref()].into_iter().flatten().collect();
+    let step = runner.sign(step, &keys)?;
+    folder.store_sent(&step)?;
     let driven = runner.go(step, &keys)?;
     let (folder, wait_max) = (&folder, args.patience.wait_max);
     follow(runner, driven, &Request { folder, url, keys: &keys, asked: &subject, wait_max, advice })

@@ -9,7 +9,7 @@ use scep::client::{
     Client, ClientConfig, Compat, Done, DriveCause, DriveError, Driven, Step, Transmit, TrustedCa, drive,
 };
 use scep::crypto::rustcrypto::{KeyRing, PBKDF2_SHA256, PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
-use scep::crypto::{DecryptJob, Decryptor, KeyError, Provider, Random, Rng, Unwrapped};
+use scep::crypto::{DecryptJob, Decryptor, KeyError, Provider, Random, Rng, Signer as _, Unwrapped};
 use scep::error::{ApiMisuse, BadEnvelope, InvalidMessage, PeerMisbehaved};
 use scep::pki_types::UnixTime;
 use scep::transport::Operation;
@@ -43,6 +43,8 @@ pub(crate) struct Runner {
     pin: Option<Pin>,
     /// Whether the CA's certificates are printed in any case, or only when they are not trusted.
     pub(crate) show_ca: bool,
+    /// The HTTP status that the last attempt ended with.
+    status: Option<u16>,
 }
 
 impl Runner {
@@ -65,7 +67,7 @@ impl Runner {
             .poll_interval(Duration::from_secs(1), Duration::from_secs(60))
             // --wait-max says how long, and whoever calls poll again has reason to
             .polls_max(u32::MAX);
-        Self { client: Client::new(config), http: Http::new(), tolerance, pin, show_ca: false }
+        Self { client: Client::new(config), http: Http::new(), tolerance, pin, show_ca: false, status: None }
     }
 
     /// What the last answer was, if it was nothing that a SCEP server sends.
@@ -80,6 +82,21 @@ impl Runner {
             Driven::Done(Done::Ca(trusted)) => Ok(trusted),
             _ => Err(unexpected()),
         }
+    }
+
+    /// Whether the server has no answer to polls, as many have none: it was there, and not just busy.
+    pub(crate) fn has_no_polls(&self) -> bool {
+        self.status.is_some_and(|status| !matches!(status, 408 | 429 | 502..=504))
+    }
+
+    /// Takes signatures until there is something to send.
+    pub(crate) fn sign(&self, mut step: Step, keys: &[&SoftwareKey]) -> Result<Step, Failure> {
+        let (keys, mut rng) = (KeyRing::new(keys), Random::system());
+        while let Step::Sign(sign) = step {
+            let signature = (&keys).sign(sign.job(), &mut rng);
+            step = sign.complete(signature, &mut rng).map_err(|failed| self.misuse(failed.error))?;
+        }
+        Ok(step)
     }
 
     /// Goes on from `step`, with the keys that are to sign and to open replies.
@@ -98,6 +115,10 @@ impl Runner {
             let DriveError { cause, retry, retry_after } = match driven {
                 Ok(driven) => return Ok(driven),
                 Err(error) => error,
+            };
+            self.status = match &cause {
+                DriveCause::Protocol(Error::UnexpectedStatus(status)) => Some(*status),
+                _ => None,
             };
             // only what goes to the network again can have another answer
             let again = retry.and_then(|step| match *step {

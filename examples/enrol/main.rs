@@ -19,6 +19,8 @@ mod challenge;
 #[path = "../server/crl.rs"]
 mod crl;
 mod device;
+#[path = "../shared/disk.rs"]
+mod disk;
 #[path = "../server/driver.rs"]
 mod driver;
 #[path = "../server/endpoint.rs"]

@@ -94,6 +94,7 @@ impl Endpoint {
         fs::create_dir_all(&folder).map_err(|error| format!("--dir {}: {error}", folder.display()))?;
         // two first starts at once would make two CAs
         let lock = files::lock(&folder.join("lock"))?;
+        files::tidy(&folder)?;
         let keys = Keys::open(&folder, layout, UnixTime::now(), &mut Random::system())?;
         let responder = config(provider, &keys)
             .map(|config| config.danger_accept_des_cbc(danger_des).danger_accept_other_signer(legacy))

@@ -1,9 +1,12 @@
 //! Files that are there as a whole or not at all. Nothing is ever overwritten but a revocation list, least of all a key.
 
+use crate::disk;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Writes a private key: only the owner may read it.
 pub(crate) fn create_secret(path: &Path, text: &str) -> io::Result<()> {
@@ -18,11 +21,24 @@ pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
 /// Writes a file in place of the one that is there.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = draft(path);
-    let written = write_draft(&draft, bytes, 0o644).and_then(|()| fs::rename(&draft, path));
+    let written = disk::create(&draft, bytes, 0o644).and_then(|()| disk::rename(&draft, path));
     if written.is_err() {
-        let _ = fs::remove_file(&draft);
+        let _ = disk::remove(&draft);
     }
-    written.and_then(|()| sync(folder_of(path))).map_err(|error| named(path, error))
+    written.and_then(|()| disk::sync(folder_of(path))).map_err(|error| named(path, error))
+}
+
+/// Removes what a power cut has left of files that were being written: there may be keys among them. What is not a minute
+/// old may still be in the hands of another process.
+pub(crate) fn tidy(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let age = || Some(fs::metadata(&path).ok()?.modified().ok()?.elapsed().unwrap_or_default());
+        if is_draft(&path) && age().is_some_and(|age| age > MINUTE) {
+            disk::remove(&path).map_err(|error| named(&path, error))?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads a text file; `None` when there is none.
@@ -61,13 +77,13 @@ fn named(path: &Path, error: io::Error) -> io::Error {
 
 fn create_with_mode(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let draft = draft(path);
-    let written = write_draft(&draft, text.as_bytes(), mode)
+    let written = disk::create(&draft, text.as_bytes(), mode)
         // a link, unlike a rename, fails when the name is taken
-        .and_then(|()| fs::hard_link(&draft, path));
-    let removed = fs::remove_file(&draft);
+        .and_then(|()| disk::link(&draft, path));
+    let removed = disk::remove(&draft);
     written.and(removed)?;
     // so that the name survives a power cut too
-    sync(folder_of(path))
+    disk::sync(folder_of(path))
 }
 
 /// A name that nothing else has.
@@ -76,22 +92,15 @@ fn draft(path: &Path) -> PathBuf {
     path.with_extension(format!("{}.{now}.tmp", std::process::id()))
 }
 
+/// Whether [`draft`] makes such names.
+fn is_draft(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut parts = name.rsplit('.');
+    let is_number =
+        |part: Option<&str>| part.is_some_and(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+    parts.next() == Some("tmp") && is_number(parts.next()) && is_number(parts.next())
+}
+
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn write_draft(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    #[cfg(not(unix))]
-    let _ = mode;
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-fn sync(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

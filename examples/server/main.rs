@@ -9,6 +9,8 @@ mod ca;
 mod certificate;
 mod challenge;
 mod crl;
+#[path = "../shared/disk.rs"]
+mod disk;
 mod driver;
 mod endpoint;
 mod files;
