@@ -11,7 +11,6 @@ use crate::wire::certificate::Certificate;
 use crate::wire::certs_only::CertsOnly;
 use crate::wire::normalize::normalize;
 use crate::wire::oid::Oid;
-use crate::wire::signed_data::SignedData;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -57,7 +56,7 @@ impl fmt::Debug for NextCa {
 
 /// Whom the question went to, and who reads the answer: a device that does not ask does not link that.
 pub(super) struct Asked {
-    pub(super) read: fn(&Self, &HttpResponse, Option<UnixTime>) -> Result<Done, Error>,
+    pub(super) read: fn(&Self, HttpResponse, Option<UnixTime>) -> Result<Done, Error>,
     config: Arc<ClientConfig>,
     ca: TrustedCa,
 }
@@ -75,13 +74,11 @@ pub(super) fn start(config: Arc<ClientConfig>, url: &ScepUrl, ca: TrustedCa) -> 
 
 /// Reads the answer. It counts only if the present CA or one of its RAs signed it (R-4.7.1-2, T35): a list without a
 /// signature, or signed by the next CA itself, is no answer.
-fn read(asked: &Asked, response: &HttpResponse, now: Option<UnixTime>) -> Result<Done, Error> {
+fn read(asked: &Asked, response: HttpResponse, now: Option<UnixTime>) -> Result<Done, Error> {
     let Asked { config, ca, .. } = asked;
     let limits = &config.limits;
-    transport::check_response(response, Operation::GetNextCaCert, limits.response)?;
-    let body = normalize(&response.body, limits)?.into_owned();
-    let outside = owned(SignedData::parse(&body, limits)?.certificates().iter());
-    let message = Unverified::parse(body, limits)?.verify_by(config.provider, ca.signers(config))?;
+    transport::check_response(&response, Operation::GetNextCaCert, limits.response)?;
+    let message = Unverified::parse(response.body, limits)?.verify_by(config.provider, ca.signers(config))?;
     // the certificates of a CA, which come together (T40)
     let mut signatures = message.signatures_left().saturating_add(limits.certificates);
     if now.is_some() {
@@ -101,6 +98,7 @@ fn read(asked: &Asked, response: &HttpResponse, now: Option<UnixTime>) -> Result
         content => owned(CertsOnly::parse(&normalize(content, limits)?, limits)?.certificates().iter()),
     };
     if certificates.is_empty() {
+        let outside = owned(message.certificates()?.iter());
         certificates = vouched_for(asked, outside, &mut signatures, now)?;
     }
     check(ca, &certificates, now)?;

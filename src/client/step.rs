@@ -265,7 +265,7 @@ impl Transmit {
                 Ok(verdict) => reply::proceed(*flight, verdict, request, now),
                 Err(error) => Err(Failed::new(error, Self { request, stage: Stage::Reply(flight) })),
             },
-            Stage::NextCa(asked) => match (asked.read)(&asked, &response, now) {
+            Stage::NextCa(asked) => match (asked.read)(&asked, response, now) {
                 Ok(done) => Ok(Step::Done(done)),
                 Err(error) => Err(Failed::new(error, Self { request, stage: Stage::NextCa(asked) })),
             },

@@ -11,7 +11,7 @@ use crate::wire::limits::Limits;
 use crate::wire::normalize::normalize;
 use crate::wire::oid::Oid;
 use crate::wire::selector::CertificateSelector;
-use crate::wire::signed_data::{SignedData, SignerInfo};
+use crate::wire::signed_data::{CertificateSet, SignedData, SignerInfo};
 use crate::wire::tlv;
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -186,6 +186,11 @@ impl Verified {
     /// The signature scheme of the message.
     pub fn scheme(&self) -> SignatureScheme {
         self.scheme
+    }
+
+    /// The certificates that came along. The signature does not cover them.
+    pub fn certificates(&self) -> Result<CertificateSet<'_>, Error> {
+        Ok(SignedData::parse(&self.der, &self.limits)?.certificates())
     }
 
     /// How many more signatures may be verified for this message, on certificates for example: what

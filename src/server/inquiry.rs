@@ -9,6 +9,8 @@ use crate::message::{Proof, Verified};
 use crate::wire::algorithm::{Digest, SignatureScheme};
 use crate::wire::attributes::MessageType;
 use crate::wire::certificate::{Certificate, assemble};
+use crate::wire::extension::subject_alt_names;
+use crate::wire::oid::Oid;
 use crate::wire::pkcs10::{CertificationRequest, CertificationRequestInfoDraft, Outline};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -77,6 +79,10 @@ pub(super) fn check_request(
     let challenge = challenge.map_err(|_| InvalidMessage::ChallengePassword)?.map(Arc::new);
     check_password(session, challenge.as_deref())?;
     let extensions = csr.extension_request(limits)?;
+    // so that no owner has to read more names than these (T39)
+    if let Some(names) = extensions.as_ref().and_then(|list| list.get(Oid::SUBJECT_ALT_NAME)) {
+        subject_alt_names(names.value, limits)?;
+    }
     let requested = RequestedCertificate::new(&csr.subject(), &csr.public_key(), extensions.as_ref());
     // Some clients renew under the same key, transactionID and request as at first: only what they sign under is new.
     let renewed: &[u8] = match kind {

@@ -47,13 +47,15 @@ impl Responder {
     /// There is no error: bad input becomes a reply, HTTP 4xx where no CertRep can be addressed and a signed FAILURE
     /// otherwise.
     pub fn accept(&self, request: HttpRequest, now: UnixTime, rng: &mut Rng<'_>) -> Exchange {
-        let allow = transport::allowed_methods(&request.target);
         let limits = &self.config.limits;
+        // a target that is too long is not read
+        let within = request.target.len() <= limits.url;
+        let allow = within.then(|| transport::allowed_methods(&request.target));
         match transport::parse_request(request, limits.url, limits.message) {
             Ok(call) => self.route(call, now, rng),
             Err(error) => {
                 let mut reply = HttpResponse::error(error.http_status());
-                reply.allow = (reply.status == 405).then_some(allow);
+                reply.allow = allow.filter(|_| reply.status == 405);
                 Exchange::answered(reply, Some(error), Summary::default())
             }
         }

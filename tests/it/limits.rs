@@ -18,16 +18,6 @@ use scep::wire::{
 
 const PRESETS: [Limits; 2] = [Limits::DEFAULT, Limits::FIRMWARE];
 
-/// An element of any length.
-fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(contents.len()).unwrap().to_be_bytes();
-    match length {
-        [0, 0, ..] => tlv(tag, &[contents]),
-        [0, ..] => [&[tag, 0x83][..], &length[1..], contents].concat(),
-        _ => [&[tag, 0x84][..], &length, contents].concat(),
-    }
-}
-
 fn is(limit: Limit) -> Option<Error> {
     Some(limit.into())
 }
@@ -91,9 +81,10 @@ fn a_request_as_long_as_allowed_is_read_and_one_byte_more_is_not() {
 // T38: whoever normalizes without having looked at the length
 #[test]
 fn nothing_above_the_ceiling_is_normalized() {
+    // tag, and a length of four octets
     let contents = Limits::CEILING - 5;
-    assert!(normalize(&element(0x30, &vec![0; contents]), &Limits::DEFAULT).is_ok());
-    let long = element(0x30, &vec![0; contents + 1]);
+    assert!(normalize(&tlv(0x30, &[&vec![0; contents]]), &Limits::DEFAULT).is_ok());
+    let long = tlv(0x30, &[&vec![0; contents + 1]]);
     assert_eq!(normalize(&long, &Limits::DEFAULT).err(), is(Limit::Message));
 }
 

@@ -124,7 +124,11 @@ pub(crate) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     match value.len() {
         length @ ..0x80 => der.push(length as u8),
         length @ ..0x100 => der.extend([0x81, length as u8]),
-        length => der.extend([0x82, (length >> 8) as u8, length as u8]),
+        length @ ..0x1_0000 => der.extend([0x82, (length >> 8) as u8, length as u8]),
+        length @ ..0x100_0000 => {
+            der.extend([0x83, (length >> 16) as u8, (length >> 8) as u8, length as u8]);
+        }
+        length => der.extend([&[0x84], &(length as u32).to_be_bytes()[..]].concat()),
     }
     der.extend(value);
     der
