@@ -92,7 +92,7 @@ impl Lab {
             legacy: false,
             danger_des: false,
             password_recipients: false,
-            refusals_per_minute: 0,
+            refusals_per_minute: None,
         };
         change(&mut options);
         let endpoint = Arc::new(Endpoint::open(options).unwrap());

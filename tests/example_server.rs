@@ -53,6 +53,8 @@ mod keys;
 mod lab;
 #[path = "example_server/next_ca.rs"]
 mod next_ca;
+#[path = "example_server/overload.rs"]
+mod overload;
 #[path = "example_server/power.rs"]
 mod power;
 #[path = "example_server/renewal.rs"]
@@ -62,7 +64,9 @@ mod revocation;
 
 use endpoint::{Endpoint, Options};
 use folder::{CaKey, Keys, Layout, Ra};
-use scep::client::{Client, ClientConfig, Done, Driven, NewEnrolment, Step, Transport, Trust, drive};
+use scep::client::{
+    Client, ClientConfig, Done, DriveCause, Driven, NewEnrolment, Step, Transport, Trust, drive,
+};
 use scep::crypto::rustcrypto::{KeyType, PROVIDER, SoftwareKey};
 use scep::crypto::{ChallengePassword, Random};
 use scep::pki_types::UnixTime;
@@ -317,7 +321,7 @@ fn options(folder: PathBuf) -> Options {
         legacy: false,
         danger_des: false,
         password_recipients: false,
-        refusals_per_minute: 0,
+        refusals_per_minute: None,
     }
 }
 
@@ -343,13 +347,21 @@ impl Transport for Network {
 }
 
 fn go_on(step: Step, key: &SoftwareKey) -> Driven {
+    try_go_on(step, key).unwrap()
+}
+
+fn try_go_on(step: Step, key: &SoftwareKey) -> Result<Driven, scep::Error> {
     let trust = |trust: Trust| {
         let first = PROVIDER.sha256(&[trust.certificates().first().unwrap()]).unwrap();
         trust.matching_sha256(&first)
     };
     let (mut network, mut one, mut other) = (Network(network::agent()), key, key);
     let now = Some(UnixTime::now());
-    drive(step, &mut network, &mut one, &mut other, trust, &mut Random::system(), now).unwrap()
+    let driven = drive(step, &mut network, &mut one, &mut other, trust, &mut Random::system(), now);
+    driven.map_err(|error| match error.cause {
+        DriveCause::Protocol(error) => error,
+        DriveCause::Transport(error) => panic!("{error}"),
+    })
 }
 
 fn enrol(address: SocketAddr, key: &SoftwareKey, subject: &str, names: &[GeneralName<'_>]) -> Driven {
@@ -468,36 +480,4 @@ fn requests_that_are_too_long_or_cut_short_are_answered_at_once() {
     assert_eq!(status(&format!("{head}Transfer-Encoding: chunked\r\n\r\nxyz\r\n"), false), "HTTP/1.1 400");
     assert_eq!(status("no HTTP at all\r\n\r\n", false), "HTTP/1.1 400");
     assert_eq!(status("GET /scep?operation=GetCACaps HTTP/1.1\r\nHost: a\r\n\r\n", false), "HTTP/1.1 200");
-}
-
-// T1, T8, T48: before the body is read, so before any key is used; and what needs no key is answered
-#[test]
-fn a_source_with_too_many_refusals_has_to_wait() {
-    let options = Options { refusals_per_minute: 3, ..options(new_folder("refusals")) };
-    let endpoint = Arc::new(Endpoint::open(options).unwrap());
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
-    runtime.spawn(http::serve(listener, endpoint, |_| {}, std::future::pending()));
-    let answer = |target: &str, body: &str| {
-        let method = if body.is_empty() { "GET" } else { "POST" };
-        let length = body.len();
-        let request = format!(
-            "{method} {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-        );
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).unwrap();
-        reply
-    };
-    for _ in 0..3 {
-        assert!(answer("/scep?operation=PKIOperation", "no message").starts_with("HTTP/1.1 400"));
-    }
-    for target in ["/scep?operation=PKIOperation", "/other?operation=PKIOperation&message=MAAA"] {
-        let reply = answer(target, if target.contains("message") { "" } else { "no message" }).to_lowercase();
-        assert!(reply.starts_with("http/1.1 503") && reply.contains("retry-after: "), "{reply}");
-    }
-    assert!(answer("/scep?operation=GetCACaps", "").starts_with("HTTP/1.1 200"));
 }

@@ -212,7 +212,7 @@ impl TestCa {
             legacy: false,
             danger_des: false,
             password_recipients: false,
-            refusals_per_minute: 0,
+            refusals_per_minute: None,
         })?;
         let subject: DistinguishedName = device::SUBJECT.parse()?;
         let terms = ChallengeTerms::for_subject(subject.as_der())?.alt_names(&[device::HOST])?;

@@ -21,6 +21,7 @@ use scep::wire::Certificate;
 use std::fmt::Display;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where the lists are taken from that [`PROVIDER`] leaves empty.
@@ -47,8 +48,8 @@ pub(crate) struct Options {
     pub(crate) danger_des: bool,
     /// Take part with keys that cannot decrypt.
     pub(crate) password_recipients: bool,
-    /// How many refusals a source gets in a minute; 0 for any number.
-    pub(crate) refusals_per_minute: u32,
+    /// How many refusals a source gets in a minute; 0 for any number, and `None` for five, but any number on this machine.
+    pub(crate) refusals_per_minute: Option<u32>,
 }
 
 /// A CA that answers at one URL: shared by all requests.
@@ -59,7 +60,7 @@ pub(crate) struct Endpoint {
     pub(crate) legacy: bool,
     pub(crate) danger_des: bool,
     pub(crate) challenges: OneTimeChallenges,
-    pub(crate) refusals: Refusals,
+    pub(crate) refusals: Arc<Refusals>,
     folder: PathBuf,
     shared: Option<SharedSecret>,
     hold: Option<String>,
@@ -112,7 +113,7 @@ impl Endpoint {
             danger_des,
             folder,
             challenges,
-            refusals: Refusals::new(refusals_per_minute),
+            refusals: Arc::new(Refusals::new(refusals_per_minute)),
             shared: challenge.map(SharedSecret::new),
             hold,
             hold_polls,

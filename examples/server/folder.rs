@@ -61,6 +61,9 @@ pub(crate) struct Keys {
     certificates: Vec<CertificateDer<'static>>,
     /// Those that speak SCEP.
     keys: Vec<Arc<SoftwareKey>>,
+    /// How often one of these was used.
+    #[cfg(test)]
+    pub(crate) used: std::sync::atomic::AtomicUsize,
 }
 
 impl Keys {
@@ -118,7 +121,16 @@ impl Keys {
             }
             None => None,
         };
-        Ok(Self { ca, next, identity, signs, certificates, keys })
+        Ok(Self {
+            ca,
+            next,
+            identity,
+            signs,
+            certificates,
+            keys,
+            #[cfg(test)]
+            used: Default::default(),
+        })
     }
 
     /// The certificates of the CA and of its RA.
@@ -142,6 +154,8 @@ impl Keys {
     }
 
     fn key(&self, public_key: &[u8]) -> Option<&SoftwareKey> {
+        #[cfg(test)]
+        self.used.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         self.keys.iter().find(|key| key.public_key_der() == public_key).map(AsRef::as_ref)
     }
 

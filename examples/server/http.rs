@@ -1,12 +1,13 @@
 //! HTTP on hyper: takes whole requests, hands them to the library, sends what it says.
 
 use crate::endpoint::{Endpoint, report};
+use crate::refusals::Place;
 use crate::{driver, log};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use scep::crypto::Random;
@@ -112,6 +113,17 @@ async fn read(request: Request<Incoming>) -> Result<HttpRequest, (u16, &'static 
     }
 }
 
+/// Whether this may be a PKIOperation. What begins with another one is none: the library refuses a second `operation`. On
+/// POST it takes everything for one.
+fn may_need_a_key(request: &Request<Incoming>) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    request.method() != Method::GET || !query.starts_with("operation=Get")
+}
+
+fn whole(reply: HttpResponse) -> Response<Full<Bytes>> {
+    Response::from(reply).map(|body: Vec<u8>| Full::new(Bytes::from(body)))
+}
+
 impl Served {
     /// One connection, from beginning to end.
     async fn talk(
@@ -141,32 +153,37 @@ impl Served {
     /// Any path and any method: the library says what is allowed.
     async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Response<Full<Bytes>> {
         let start = Instant::now();
-        // before its body is read, and before any key is used
-        let is_message = request.uri().query().is_some_and(|query| query.contains("PKIOperation"));
-        if is_message && let Some(wait) = self.endpoint.refusals.wait(peer, start) {
-            let mut reply = self.refuse(503, "too many refusals for this source");
-            reply.retry_after = Some(u32::try_from(wait.as_secs()).unwrap_or(60).saturating_add(1));
-            return Response::from(reply).map(|body: Vec<u8>| Full::new(Bytes::from(body)));
+        // before the body is read
+        let counts = may_need_a_key(&request);
+        if counts && let Some(wait) = self.endpoint.refusals.wait(peer, start) {
+            return whole(self.put_off(wait));
         }
-        // a body that trickles in takes nobody's slot
-        let reply = match (read(request).await, Arc::clone(&self.slots).try_acquire_owned()) {
-            // a task of its own: a peer that hangs up does not stop it, and does not free the slot
-            (Ok(request), Ok(slot)) => {
-                match tokio::spawn(Arc::clone(&self).work(request, peer, start, slot)).await {
-                    Ok(reply) => reply,
-                    Err(error) => self.failed(error),
-                }
-            }
-            (Err((status, why)), _) => self.refuse(status, why),
-            (_, Err(_)) => self.refuse(503, "too many requests at once"),
+        // a body that trickles in takes nobody's place
+        let request = match read(request).await {
+            Ok(request) => request,
+            Err((status, why)) => return whole(self.refuse(status, why)),
         };
-        Response::from(reply).map(|body: Vec<u8>| Full::new(Bytes::from(body)))
+        let place = match counts {
+            true => match self.endpoint.refusals.enter(peer).await {
+                Ok(place) => Some(place),
+                Err(wait) => return whole(self.put_off(wait)),
+            },
+            false => None,
+        };
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            return whole(self.refuse(503, "too many requests at once"));
+        };
+        // a task of its own: a peer that hangs up does not stop it, and does not free the slot
+        match tokio::spawn(Arc::clone(&self).work(request, place, start, slot)).await {
+            Ok(reply) => whole(reply),
+            Err(error) => whole(self.failed(error)),
+        }
     }
 
     async fn work(
         self: Arc<Self>,
         request: HttpRequest,
-        peer: IpAddr,
+        place: Option<Place>,
         start: Instant,
         _slot: OwnedSemaphorePermit,
     ) -> HttpResponse {
@@ -174,8 +191,10 @@ impl Served {
         let exchange = endpoint.responder.accept(request, UnixTime::now(), &mut Random::system());
         match driver::drive(endpoint, exchange).await {
             Ok(outcome) => {
-                if matches!(outcome.summary.status, Status::Failure(_)) || outcome.reply.status == 400 {
-                    endpoint.refusals.count(peer, Instant::now());
+                let refused =
+                    matches!(outcome.summary.status, Status::Failure(_)) || outcome.reply.status == 400;
+                if refused && let Some(place) = place {
+                    place.refused();
                 }
                 log(&log::line(&outcome, start.elapsed(), endpoint.legacy, endpoint.danger_des));
                 outcome.reply
@@ -194,6 +213,13 @@ impl Served {
         self.log(&format!("HTTP {status}"), why);
         let mut reply = HttpResponse::error(status);
         reply.retry_after = (status == 503).then_some(5);
+        reply
+    }
+
+    /// 503 for a source with too many refusals, before any key is used.
+    fn put_off(&self, wait: Duration) -> HttpResponse {
+        let mut reply = self.refuse(503, "too many refusals for this source");
+        reply.retry_after = Some(u32::try_from(wait.as_secs()).unwrap_or(60).saturating_add(1));
         reply
     }
 

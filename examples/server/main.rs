@@ -95,9 +95,9 @@ struct Args {
     #[arg(long)]
     password_recipients: bool,
     /// How many refusals a source (an IPv4 address, an IPv6 network) gets in a minute before it has to wait; 0 for any
-    /// number.
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    refusals_per_minute: u32,
+    /// number. Without this it is 5, and any number for this machine: where a proxy stands on it, the proxy has to count.
+    #[arg(long, value_name = "N")]
+    refusals_per_minute: Option<u32>,
     /// Read requests encrypted with single DES, which RFC 8894 forbids: whoever records one can find its challenge
     /// password.
     #[arg(long)]
