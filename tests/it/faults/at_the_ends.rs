@@ -118,6 +118,14 @@ fn a_store_that_fails_before_or_after_a_change_loses_nothing_and_issues_nothing_
     }
 }
 
+// T9: the step that asked unwinds, and the responder and the store go on
+#[test]
+fn a_store_that_panics_before_or_after_a_change_loses_nothing_and_issues_nothing_twice() {
+    for written in [false, true] {
+        assert!(everywhere(Part::Panic { written }) > 5);
+    }
+}
+
 // T9, T54, R-5.2-2
 #[test]
 fn the_power_may_go_between_any_two_steps_of_either_end() {

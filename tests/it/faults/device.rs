@@ -2,7 +2,7 @@
 
 use super::cheap::{self, CHEAP};
 use super::office::{Dice, Hand, Office};
-use super::plan::{Parts, Plan, Story, World, powered};
+use super::plan::{Parts, Plan, Ran, Story, World, powered};
 use super::wire::{Lost, Wire};
 use crate::support::*;
 use scep::client::{
@@ -268,8 +268,9 @@ impl World {
         loop {
             let Self { device, wire, .. } = self;
             match powered(|| device.live(wire)) {
-                Some(end) => return end,
-                None => {
+                Ran::Through(end) => return end,
+                Ran::Panicked => panic!("the store is not here"),
+                Ran::Cut => {
                     device.lives += 1;
                     assert!(device.lives < 10, "there is no end to it");
                     wire.now += 60;

@@ -1,7 +1,7 @@
 //! The CA: a responder, its keys, its owner, and a store that any process may open.
 
 use super::cheap::{self, CHEAP};
-use super::plan::{Flaw, Part, Parts, Story, powered};
+use super::plan::{Flaw, Part, Parts, Ran, StorePanic, Story, powered};
 use crate::support::*;
 use rand_core::{TryCryptoRng, TryRng};
 use scep::crypto::{
@@ -15,8 +15,9 @@ use scep::server::{
 };
 use scep::transport::HttpRequest;
 use scep::wire::KeyUsage;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -120,8 +121,6 @@ pub(super) struct Office {
     challenges: OneTimeChallenges,
     /// What was given to devices: each works once.
     pub(super) texts: Vec<String>,
-    /// How often it was started.
-    pub(super) starts: Cell<usize>,
 }
 
 fn responder(story: Story, ca: &CertificateDer<'static>, next: &CertificateDer<'static>) -> Responder {
@@ -158,7 +157,6 @@ impl Office {
             parts: Parts::default(),
             challenges: OneTimeChallenges::new(&CHEAP, "", ChallengeKey::from_bytes([7; 32])),
             texts: Vec::new(),
-            starts: Cell::new(1),
         }
     }
 
@@ -205,13 +203,16 @@ impl Office {
     pub(super) fn serve(&mut self, request: &HttpRequest, now: u64) -> Option<Outcome> {
         let (before, fired) = (self.rows.borrow().clone(), self.parts.fired.get());
         let served = powered(|| self.answer(request, now));
-        let troubled = self.parts.fired.get() > fired;
-        judge(&before, &self.rows.borrow(), served.as_ref(), troubled);
-        if served.is_none() {
+        if matches!(served, Ran::Cut) {
             // of the process before nothing is left but the rows
             self.responder = responder(self.story, &self.ca, &self.next);
-            self.starts.set(self.starts.get() + 1);
         }
+        let served = match served {
+            Ran::Through(outcome) => Some(outcome),
+            Ran::Panicked | Ran::Cut => None,
+        };
+        let troubled = self.parts.fired.get() > fired;
+        judge(&before, &self.rows.borrow(), served.as_ref(), troubled);
         served
     }
 
@@ -388,7 +389,14 @@ impl Store for Shelf<'_> {
         if fault == Some(Part::Record { written: false }) {
             return Err("down");
         }
+        let panics = self.0.parts.using(Part::Panic { written: false });
+        if panics == Some(Part::Panic { written: false }) {
+            resume_unwind(Box::new(StorePanic));
+        }
         let recorded = self.0.record(transition);
+        if panics.is_some() {
+            resume_unwind(Box::new(StorePanic));
+        }
         self.0.parts.moment();
         if fault.is_some() { Err("nobody knows whether it was written") } else { Ok(recorded) }
     }

@@ -79,6 +79,10 @@ pub(super) enum Part {
     Record {
         written: bool,
     },
+    /// The store panics, before or after, and the process goes on.
+    Panic {
+        written: bool,
+    },
     /// The server's owner cannot decide.
     Owner,
 }
@@ -104,13 +108,25 @@ pub(super) enum Fault {
 #[derive(Default)]
 pub(super) struct Parts {
     faults: Vec<(Part, usize)>,
-    used: [Cell<usize>; 7],
+    used: [Cell<usize>; 8],
     /// How many faults there were so far.
     pub(super) fired: Cell<usize>,
 }
 
 /// What unwinds when the power goes.
 pub(super) struct PowerCut;
+
+/// What unwinds when a store panics.
+pub(super) struct StorePanic;
+
+/// How a run ended.
+pub(super) enum Ran<T> {
+    Through(T),
+    /// A panic: everything but this run goes on.
+    Panicked,
+    /// The power went, and what was in memory with it.
+    Cut,
+}
 
 impl Parts {
     pub(super) fn new(faults: impl Iterator<Item = (Part, usize)>) -> Self {
@@ -126,6 +142,7 @@ impl Parts {
             Part::Load => 4,
             Part::Record { .. } => 5,
             Part::Owner => 6,
+            Part::Panic { .. } => 7,
         };
         &self.used[index]
     }
@@ -155,11 +172,12 @@ impl Parts {
     }
 }
 
-/// Runs until the power goes, and says whether it did.
-pub(super) fn powered<T>(run: impl FnOnce() -> T) -> Option<T> {
+/// Runs until the power goes, or something panics that was told to.
+pub(super) fn powered<T>(run: impl FnOnce() -> T) -> Ran<T> {
     match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(result) => Some(result),
-        Err(cause) if cause.is::<PowerCut>() => None,
+        Ok(result) => Ran::Through(result),
+        Err(cause) if cause.is::<PowerCut>() => Ran::Cut,
+        Err(cause) if cause.is::<StorePanic>() => Ran::Panicked,
         Err(cause) => resume_unwind(cause),
     }
 }
