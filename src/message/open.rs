@@ -487,6 +487,9 @@ mod tests {
         assert_eq!(verdict(&[8; 8]), Some(0));
         assert_eq!(verdict(&[9, 9, 9, 9, 5, 3, 3, 3]), Some(5));
         assert_eq!(verdict(&[0, 0, 0, 0, 0, 0, 0, 1]), Some(7));
+        // content may end as padding looks
+        assert_eq!(verdict(&[1; 8]), Some(7));
+        assert_eq!(verdict(&[2; 8]), Some(6));
         assert_eq!(verdict(&[9, 9, 9, 9, 3, 4, 3, 3]), None);
         assert_eq!(verdict(&[9, 9, 9, 9, 9, 9, 9, 0]), None);
         assert_eq!(verdict(&[9; 16]), None);

@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "thousands of targets, too many for an interpreter")]
+    #[cfg_attr(miri, ignore = "20,000 targets are too many for an interpreter")]
     fn no_target_makes_it_panic() {
         // Every string of up to four pieces that mean something to the reader.
         let pieces =

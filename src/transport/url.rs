@@ -311,7 +311,7 @@ mod tests {
         }
     }
 
-    #[cfg_attr(miri, ignore = "thousands of texts, too many for an interpreter")]
+    #[cfg_attr(miri, ignore = "9,000 texts are too many for an interpreter")]
     #[test]
     fn an_ipv6_address_is_what_core_takes_for_one() {
         let parts = [

@@ -388,6 +388,7 @@ mod tests {
     }
 
     // T41
+    #[cfg_attr(miri, ignore = "arithmetic with large moduli, too much for an interpreter")]
     #[test]
     fn keys_out_of_bounds_are_refused_before_any_arithmetic() {
         let refused = Err(Limit::PublicKey.into());
