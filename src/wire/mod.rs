@@ -15,6 +15,7 @@ pub mod distinguished_name;
 pub mod enveloped_data;
 pub mod extension;
 pub mod limits;
+#[cfg(any(test, feature = "server"))]
 mod modulus;
 pub mod name;
 pub mod normalize;

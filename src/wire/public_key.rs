@@ -2,6 +2,7 @@
 
 use super::algorithm::{self, AlgorithmIdentifier, Digest, SignatureScheme};
 use super::limits::Limits;
+#[cfg(any(test, feature = "server"))]
 use super::modulus;
 use super::oid::Oid;
 use super::tlv::{self, Reader, Writer};
@@ -187,12 +188,20 @@ impl<'a> RsaPublicKey<'a> {
     }
 
     /// Whether it is a key that arithmetic may be done with: a modulus that is odd and has
-    /// [`Limits::rsa_min_bits`] to [`Limits::rsa_max_bits`] bits, no prime factor below 752 and is no square, an exponent
-    /// e that is odd and 65537 <= e < 2^33. Otherwise [`Limit::PublicKey`].
+    /// [`Limits::rsa_min_bits`] to [`Limits::rsa_max_bits`] bits, an exponent e that is odd and 65537 <= e < 2^33. With
+    /// feature `server`, to which strangers bring their keys, the modulus must have no prime factor below 752 and be no
+    /// square either. Otherwise [`Limit::PublicKey`].
+    ///
+    /// A device alone has keys that the CA chose or vouched for, and a look for factors costs it 600 bytes of flash and
+    /// several times the instructions of all the rest that is not cryptography.
     pub fn check(&self, limits: &Limits) -> Result<(), Error> {
         self.check_size(limits)?;
         // looked at last: it takes longest
-        if modulus::is_flawed(self.modulus) { Err(Limit::PublicKey.into()) } else { Ok(()) }
+        #[cfg(any(test, feature = "server"))]
+        if modulus::is_flawed(self.modulus) {
+            return Err(Limit::PublicKey.into());
+        }
+        Ok(())
     }
 
     /// The same without a look for factors: for a provider, which is given no key that was not checked before, to be safe
