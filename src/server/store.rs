@@ -50,6 +50,8 @@ mod memory {
         ChallengeId, ChallengeStore, OneTimeChallenge, Recorded, Store, Transaction, TransactionKey,
         Transition,
     };
+    use crate::server::transaction::State;
+    use alloc::vec::Vec;
     use core::fmt;
     use rustls_pki_types::UnixTime;
     use std::collections::HashMap;
@@ -65,11 +67,61 @@ mod memory {
     #[derive(Debug, Default)]
     struct Rows {
         transactions: HashMap<TransactionKey, Transaction>,
+        /// Which transactions of a signer were pending when they were last recorded.
+        pending: HashMap<[u8; 32], Vec<TransactionKey>>,
         challenges: HashMap<ChallengeId, OneTimeChallenge>,
     }
 
+    /// Transactions of one signer's key that may be pending at the same time (T49).
+    const PENDING_OF_SIGNER: usize = 4;
+
+    impl Rows {
+        /// Whether `transition` leaves one more transaction pending than its signer may have.
+        fn is_one_too_many(&mut self, transition: &Transition) -> bool {
+            let (key, now) = (transition.key(), transition.to().created());
+            if !is_pending(transition.to()) {
+                return false;
+            }
+            let Some(pending) = self.pending.get_mut(key.signer()) else { return false };
+            let stored = &self.transactions;
+            pending.retain(|key| stored.get(key).is_some_and(|it| is_pending(it) && now < it.expires()));
+            !pending.contains(key) && pending.len() >= PENDING_OF_SIGNER
+        }
+
+        fn insert(&mut self, key: &TransactionKey, transaction: &Transaction) {
+            if !is_pending(transaction) {
+                self.no_longer_pending(key);
+            } else {
+                let pending = self.pending.entry(*key.signer()).or_default();
+                if !pending.contains(key) {
+                    pending.push(key.clone());
+                }
+            }
+            self.transactions.insert(key.clone(), transaction.clone());
+        }
+
+        fn remove(&mut self, key: &TransactionKey) {
+            self.no_longer_pending(key);
+            self.transactions.remove(key);
+        }
+
+        fn no_longer_pending(&mut self, key: &TransactionKey) {
+            if let Some(pending) = self.pending.get_mut(key.signer()) {
+                pending.retain(|other| other != key);
+                if pending.is_empty() {
+                    self.pending.remove(key.signer());
+                }
+            }
+        }
+    }
+
+    fn is_pending(transaction: &Transaction) -> bool {
+        matches!(transaction.state(), State::Pending)
+    }
+
     impl MemoryStore {
-        /// A store for at most `capacity` transactions, and as many challenges.
+        /// A store for at most `capacity` transactions, of which four of one signer's key may be pending, and as many
+        /// challenges.
         pub fn new(capacity: usize) -> Self {
             Self { rows: Mutex::default(), capacity }
         }
@@ -77,8 +129,13 @@ mod memory {
         /// Forgets what has expired. Call it now and then.
         pub fn purge(&self, now: UnixTime) {
             let mut rows = self.lock();
-            rows.transactions.retain(|_, transaction| now < transaction.expires());
-            rows.challenges.retain(|_, challenge| now < challenge.expires());
+            let Rows { transactions, pending, challenges } = &mut *rows;
+            transactions.retain(|_, transaction| now < transaction.expires());
+            pending.retain(|_, keys| {
+                keys.retain(|key| transactions.contains_key(key));
+                !keys.is_empty()
+            });
+            challenges.retain(|_, challenge| now < challenge.expires());
         }
 
         /// How many transactions are stored.
@@ -104,7 +161,7 @@ mod memory {
         }
     }
 
-    /// The store is full: new transactions and challenges are refused, known ones go on (T49).
+    /// The store is full, or as many transactions of the signer are pending as may be: new transactions and challenges are refused, known ones go on (T49).
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Full;
 
@@ -125,28 +182,27 @@ mod memory {
 
         fn record(&self, transition: &Transition) -> Result<Recorded, Full> {
             let mut rows = self.lock();
-            let Rows { transactions, challenges } = &mut *rows;
-            let stored = transactions.get(transition.key());
+            let stored = rows.transactions.get(transition.key());
             let change = transition.challenge();
-            let challenge = change.and_then(|change| challenges.get(change.id()));
+            let challenge = change.and_then(|change| rows.challenges.get(change.id()));
             if stored.map(Transaction::revision) != transition.from()
                 || change.is_some_and(|change| challenge.map(OneTimeChallenge::revision) != change.from())
             {
                 return Ok(Recorded::Conflict(stored.cloned()));
             }
             // a sealed challenge is new here when it is used
-            let full = stored.is_none() && transactions.len() >= self.capacity
-                || change.is_some() && challenge.is_none() && challenges.len() >= self.capacity;
-            if full {
+            let full = stored.is_none() && rows.transactions.len() >= self.capacity
+                || change.is_some() && challenge.is_none() && rows.challenges.len() >= self.capacity;
+            if full || rows.is_one_too_many(transition) {
                 return Err(Full);
             }
             if transition.removes() {
-                transactions.remove(transition.key());
+                rows.remove(transition.key());
             } else {
-                transactions.insert(transition.key().clone(), transition.to().clone());
+                rows.insert(transition.key(), transition.to());
             }
             if let Some(change) = change {
-                challenges.insert(*change.id(), change.to().clone());
+                rows.challenges.insert(*change.id(), change.to().clone());
             }
             Ok(Recorded::Stored)
         }
@@ -171,6 +227,9 @@ mod memory {
     mod tests {
         use super::*;
         use crate::server::conformance::{challenge_conformance, challenge_samples, conformance, samples};
+        use crate::server::transaction::Kind;
+        use crate::wire::attributes::TransactionId;
+        use core::time::Duration;
 
         #[test]
         fn the_memory_store_conforms() {
@@ -189,6 +248,42 @@ mod memory {
             next.from = Some(1);
             assert_eq!(store.record(&next), Ok(Recorded::Stored));
             assert_eq!(store.len(), 1);
+        }
+
+        // T49
+        #[test]
+        fn of_one_signers_transactions_four_are_pending_at_most() {
+            let store = MemoryStore::default();
+            let [first, other] = samples().unwrap();
+            let another = |number: u8| {
+                let id = TransactionId::new([b'a' + number]).unwrap();
+                let key = TransactionKey::new("conformance".into(), id, *first.key().signer());
+                Transition { key, ..first.clone() }
+            };
+            let known: Vec<_> = (0..4).map(another).collect();
+            assert!(known.iter().all(|transition| store.record(transition) == Ok(Recorded::Stored)));
+            assert_eq!(store.record(&another(4)), Err(Full));
+            assert_eq!(store.len(), 4);
+            assert_eq!(store.record(&other), Ok(Recorded::Stored));
+            // what is known goes on, and is counted once
+            let again = Transition { from: Some(1), ..known[0].clone() };
+            assert_eq!(store.record(&again), Ok(Recorded::Stored));
+            let retention = Duration::from_secs(60);
+            let refused = first.to().clone().starting_as(State::Rejected, first.to().created(), retention);
+            let refused = |number, from| Transition { from, to: refused.clone(), ..another(number) };
+            assert_eq!(store.record(&refused(5, None)), Ok(Recorded::Stored));
+            assert_eq!(store.record(&another(6)), Err(Full));
+            // what is decided makes room for one
+            assert_eq!(store.record(&refused(1, Some(1))), Ok(Recorded::Stored));
+            assert_eq!(store.record(&another(6)), Ok(Recorded::Stored));
+            assert_eq!(store.record(&another(7)), Err(Full));
+            // and what has expired for all, purged or not
+            let (requested, later) = (first.to().requested().clone(), first.to().expires());
+            let to = Transaction::new(first.key(), Kind::Enrolment, [9; 32], requested, later, retention);
+            assert_eq!(store.record(&Transition { to, ..another(8) }), Ok(Recorded::Stored));
+            store.purge(later);
+            let left = store.lock().pending.values().map(Vec::len).sum::<usize>();
+            assert_eq!((store.len(), left), (1, 1));
         }
 
         // T49
