@@ -34,6 +34,51 @@ fn comments_and_rows_agree() {
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
+#[test]
+fn every_promise_names_what_shows_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let document = fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let mut sources = Vec::new();
+    collect(root, &root.join("src"), &mut sources);
+    collect(root, &root.join("tests"), &mut sources);
+    let code = Code::read(&sources);
+    let exists = |name: &str| match name.contains('/') {
+        true => root.join(name).exists(),
+        false => code.functions.contains_key(name),
+    };
+    let (promises, faults) = promises(&document, exists);
+    assert!(promises > 15 && faults.is_empty(), "{promises} promises, faults:\n{}", faults.join("\n"));
+
+    let sample = "## What is promised\n- **A.** One `x`. Shown by `a`,\n  `b`.\n- **B.** Two.\n## More\n- **C.** Three.\n";
+    let (promises, faults) = self::promises(sample, |name| name == "a");
+    assert_eq!(promises, 2);
+    assert_eq!(
+        faults,
+        ["there is no b, which shows `A.** One `x`. Shown by `a`,`", "nothing shows `B.** Two.`"]
+    );
+}
+
+/// How many items the section of promises has, and what is wrong with what they name.
+fn promises(document: &str, exists: impl Fn(&str) -> bool) -> (usize, Vec<String>) {
+    let section = document.split("## What is promised\n").nth(1).unwrap_or("");
+    let section = section.split("\n## ").next().unwrap_or("");
+    let items: Vec<&str> = section.split("- **").skip(1).collect();
+    let mut faults = Vec::new();
+    for item in &items {
+        let title = item.lines().next().unwrap_or("");
+        let names: Vec<&str> = match item.split_once("Shown by") {
+            Some((_, names)) => names.split('`').skip(1).step_by(2).collect(),
+            None => Vec::new(),
+        };
+        if names.is_empty() {
+            faults.push(format!("nothing shows `{title}`"));
+        }
+        let missing = names.iter().filter(|name| !exists(name));
+        faults.extend(missing.map(|name| format!("there is no {name}, which shows `{title}`")));
+    }
+    (items.len(), faults)
+}
+
 /// Path from the root of the crate, text.
 type Source = (String, String);
 
