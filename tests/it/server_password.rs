@@ -10,8 +10,8 @@ use scep::error::{BadEnvelope, Limit, PeerMisbehaved, Unsupported};
 use scep::message::{Addressee, Draft, Fields, OpenPolicy, Unverified, envelope};
 use scep::pki_types::CertificateDer;
 use scep::server::{
-    Decide, Enrol, Exchange, FindChallenge, Identity, MemoryStore, Outcome, Responder, ServerConfig, Status,
-    drive,
+    ChallengeKey, ChallengeTerms, Decide, Enrol, Exchange, FindChallenge, Identity, MemoryStore,
+    OneTimeChallenges, Outcome, Refusal, Responder, ServerConfig, Status, drive,
 };
 use scep::transport::HttpRequest;
 use scep::wire::{
@@ -19,6 +19,7 @@ use scep::wire::{
     KeyUsage, Limits, MessageType, Nonce, SubjectPublicKeyInfo, TbsCertificateDraft, TransactionId, assemble,
 };
 use std::cell::Cell;
+use std::time::Duration;
 
 /// What a server with devices that cannot decrypt lists.
 static WITH_PASSWORDS: Provider = Provider { password_kdfs: &[&PBKDF2_SHA256], ..PROVIDER };
@@ -277,6 +278,26 @@ fn a_weak_or_missing_challenge_is_refused_before_anybody_decides() {
         refused(&server.post(device.request(challenge)), FailInfo::BadRequest, PeerMisbehaved::Challenge);
     }
     assert!(server.store.is_empty());
+}
+
+// T9: the reply needs the text, which a one-time challenge is not stored as
+#[test]
+fn a_one_time_challenge_is_not_redeemed_for_a_key_that_cannot_decrypt() {
+    let mut server = Server::rsa();
+    server.decide = |_, question, rng| {
+        let challenges = OneTimeChallenges::new(&PROVIDER, "", ChallengeKey::from_bytes([7; 32]));
+        let terms = ChallengeTerms::any_subject();
+        let (_, made) = challenges.mint(terms, at(NOW), Duration::from_secs(60), &mut seeded(1)).unwrap();
+        assert_eq!(challenges.wanted(&question).unwrap().as_ref(), Some(made.id()));
+        let question = challenges.redeem(question, Some(made)).unwrap_err();
+        question.refuse(Refusal::Challenge, rng)
+    };
+    let challenges = OneTimeChallenges::new(&PROVIDER, "", ChallengeKey::from_bytes([7; 32]));
+    let terms = ChallengeTerms::any_subject();
+    let (text, _) = challenges.mint(terms, at(NOW), Duration::from_secs(60), &mut seeded(1)).unwrap();
+    let outcome = server.post(Device::new(1).request(Some(text.expose())));
+    refused(&outcome, FailInfo::BadRequest, PeerMisbehaved::Challenge);
+    assert!(server.store.is_empty() && server.issuer.count() == 0);
 }
 
 // Q19, E6: off by default, and refused before any key is used
