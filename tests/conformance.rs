@@ -294,7 +294,9 @@ fn cited(word: &str) -> Option<Citation> {
 
 fn is_id(word: &str) -> bool {
     let digits = |text: &str| matches!(text.len(), 1 | 2) && text.bytes().all(|byte| byte.is_ascii_digit());
-    word.strip_prefix(['E', 'P', 'Q', 'T']).is_some_and(digits)
+    // `A0` and the like are octets
+    word.strip_prefix('A').is_some_and(|number| !number.starts_with('0') && digits(number))
+        || word.strip_prefix(['E', 'P', 'Q', 'T']).is_some_and(digits)
         || word
             .rsplit_once('-')
             .is_some_and(|(front, number)| digits(number) && (is_section(front) || NUMBERED.contains(&front)))
@@ -439,6 +441,10 @@ fn ids_are_told_from_other_words() {
     let ids = |text: &str| citations(text).into_iter().map(|found| format!("{found:?}")).collect::<Vec<_>>();
     let id = |id: &str| format!("Id({id:?})");
     assert_eq!(ids("(E6–E20), P9-4/P9 and `R-3-1`."), ["E6", "E20", "P9-4", "P9", "R-3-1"].map(id));
+    assert_eq!(ids("A4, A43: (A10)"), ["A4", "A43", "A10"].map(id));
     assert_eq!(ids("quirks 1-3, 5 and 4"), ["quirk 1", "quirk 2", "quirk 3", "quirk 5"].map(id));
-    assert_eq!(ids("SHA-256 X-509 P256 T61String E1a RFC-5280 T T123 C-ABI 7.1-2 case 12"), [""; 0]);
+    assert_eq!(
+        ids("SHA-256 X-509 P256 T61String E1a RFC-5280 T T123 C-ABI 7.1-2 case 12 A0 A07 A4F"),
+        [""; 0]
+    );
 }

@@ -9,6 +9,7 @@ use crate::error::{ApiMisuse, Error};
 use crate::wire::attributes::TransactionId;
 use crate::wire::distinguished_name::DistinguishedName;
 use crate::wire::extension::{ExtensionsBuilder, GeneralName, KeyUsage};
+use crate::wire::oid::Oid;
 use crate::wire::public_key::SubjectPublicKeyInfo;
 use alloc::vec::Vec;
 use core::fmt;
@@ -61,11 +62,15 @@ impl NewEnrolmentBuilder {
         self
     }
 
-    /// Subject alternative names to ask for (RFC 5280 section 4.2.1.6). One that is not what its kind says makes
-    /// [`Self::build`] fail.
+    /// Subject alternative names to ask for (RFC 5280 section 4.2.1.6): critical beside an empty subject, else not. One
+    /// that is not what its kind says makes [`Self::build`] fail.
     #[must_use]
     pub fn subject_alt_names(mut self, names: &[GeneralName<'_>]) -> Self {
-        self.extensions = self.extensions.and_then(|extensions| extensions.subject_alt_names(names));
+        let alone = self.subject.name().is_empty();
+        self.extensions = self.extensions.and_then(|extensions| {
+            let extensions = extensions.subject_alt_names(names)?;
+            Ok(if alone { extensions.critical(Oid::SUBJECT_ALT_NAME) } else { extensions })
+        });
         self
     }
 
@@ -73,6 +78,13 @@ impl NewEnrolmentBuilder {
     #[must_use]
     pub fn key_usage(mut self, usage: KeyUsage) -> Self {
         self.extensions = self.extensions.map(|extensions| extensions.key_usage(usage));
+        self
+    }
+
+    /// Purposes to ask for (RFC 5280 section 4.2.1.12).
+    #[must_use]
+    pub fn extended_key_usage(mut self, purposes: &[Oid<'_>]) -> Self {
+        self.extensions = self.extensions.map(|extensions| extensions.extended_key_usage(purposes));
         self
     }
 
@@ -149,5 +161,36 @@ impl Draft {
             *first = *first & 0x7F | 0x40;
         }
         Ok(Self { request, current, transaction_id, serial })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::extension::Extensions;
+    use crate::wire::limits::Limits;
+
+    /// A key on P-256; nothing is done with its point here.
+    fn key() -> Vec<u8> {
+        let algorithm = [
+            0x30, 0x59, 0x30, 0x13, 6, 7, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 2, 1, 6, 8, 0x2A, 0x86, 0x48, 0xCE,
+            0x3D, 3, 1, 7, 3, 0x42, 0, 4,
+        ];
+        [&algorithm[..], &[1; 64]].concat()
+    }
+
+    // A35
+    #[test]
+    fn alternative_names_are_critical_beside_an_empty_subject_only() {
+        for (subject, critical) in [("", true), ("CN=dev1", false)] {
+            let request = NewEnrolment::builder(subject.parse().unwrap(), &key())
+                .subject_alt_names(&[GeneralName::UserPrincipalName("a@b")])
+                .extended_key_usage(&[Oid::CLIENT_AUTH])
+                .build()
+                .unwrap();
+            let extensions = Extensions::parse(&request.extensions, &Limits::DEFAULT).unwrap();
+            assert_eq!(extensions.get(Oid::SUBJECT_ALT_NAME).unwrap().critical, critical);
+            assert!(!extensions.get(Oid::EXTENDED_KEY_USAGE).unwrap().critical);
+        }
     }
 }

@@ -165,6 +165,7 @@ fn general_name(name: &GeneralName<'_>) -> String {
     match name {
         GeneralName::Dns(text) => shown(&format!("dns:{text}")),
         GeneralName::Email(text) => shown(&format!("email:{text}")),
+        GeneralName::UserPrincipalName(text) => shown(&format!("upn:{text}")),
         GeneralName::Uri(text) => shown(&format!("uri:{text}")),
         GeneralName::Ip(octets) => match <[u8; 16]>::try_from(*octets) {
             Ok(octets) => format!("ip:{}", core::net::Ipv6Addr::from(octets)),

@@ -2,7 +2,7 @@
 
 use super::name::{KEYWORDS, Name};
 use super::oid::Oid;
-use super::tlv::{self, Writer};
+use super::tlv::{self, Tlv, Writer};
 use super::values::is_printable_string;
 use crate::error::{ApiMisuse, Error};
 use alloc::string::String;
@@ -95,18 +95,76 @@ fn encode(text: &str) -> Option<Vec<u8>> {
     while end != End::Name {
         let (keyword, after) = rest.split_once('=')?;
         let (value, after, ended_by) = take_value(after)?;
-        rdn.push(encode_attribute(keyword.trim(), &value)?);
+        let oid = attribute_type(keyword.trim())?;
+        rdn.push(encode_attribute(Oid::new(&oid), &value, Strings::Shortest)?);
         (rest, end) = (after, ended_by);
         if end != End::Attribute {
-            // DER sorts the elements of a SET OF (X.690 section 11.6).
-            tlv::sort(&mut rdn);
-            name.tlv(tlv::SET, &rdn.concat());
+            write_rdn(&mut name, &mut rdn);
             rdn.clear();
         }
     }
+    Some(sequence(name))
+}
+
+fn write_rdn(name: &mut Writer, attributes: &mut [Vec<u8>]) {
+    // DER sorts the elements of a SET OF (X.690 section 11.6).
+    tlv::sort(attributes);
+    name.tlv(tlv::SET, &attributes.concat());
+}
+
+fn sequence(rdns: Writer) -> Vec<u8> {
     let mut writer = Writer::new();
-    writer.tlv(tlv::SEQUENCE, &name.finish());
-    Some(writer.finish())
+    writer.tlv(tlv::SEQUENCE, &rdns.finish());
+    writer.finish()
+}
+
+/// Makes a [`DistinguishedName`] of values, each of which stays one value whatever characters are in it.
+///
+/// ```
+/// use scep::wire::{DistinguishedNameBuilder, Oid};
+///
+/// # fn main() -> Result<(), scep::Error> {
+/// let name = DistinguishedNameBuilder::default()
+///     .rdn(&[(Oid::ORGANIZATION_NAME, "Example")])?
+///     .rdn(&[(Oid::COMMON_NAME, "dev1,CN=admin")])?
+///     .build()?;
+/// assert_eq!(name.to_string(), r"O=Example, CN=dev1\,CN\=admin");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Values become UTF8String whatever is in them (RFC 5280 section 4.1.2.4), so that one device's name looks like
+/// another's; C and serialNumber become PrintableString, DC, emailAddress and unstructuredName IA5String.
+#[derive(Clone, Debug, Default)]
+pub struct DistinguishedNameBuilder(Vec<u8>);
+
+impl DistinguishedNameBuilder {
+    /// Adds a relative distinguished name of these attributes. [`ApiMisuse::SubjectText`] when there are none, a value is
+    /// empty, has control characters or is not what its type takes: two letters for C, ASCII for others.
+    pub fn rdn(mut self, attributes: &[(Oid<'_>, &str)]) -> Result<Self, Error> {
+        let encode = |(oid, value): &(Oid<'_>, &str)| encode_attribute(*oid, value, Strings::Utf8);
+        let encoded: Option<Vec<_>> = attributes.iter().map(encode).collect();
+        let mut encoded = encoded.filter(|encoded| !encoded.is_empty()).ok_or(ApiMisuse::SubjectText)?;
+        let mut writer = Writer::new();
+        write_rdn(&mut writer, &mut encoded);
+        self.0.append(&mut writer.finish());
+        Ok(self)
+    }
+
+    /// Adds the relative distinguished names of another name behind those that are there.
+    #[must_use]
+    pub fn name(mut self, name: &Name<'_>) -> Self {
+        let contents = Tlv::parse(name.as_der()).map(|tlv| tlv.value).unwrap_or_default();
+        self.0.extend_from_slice(contents);
+        self
+    }
+
+    /// The name; [`ApiMisuse::SubjectText`] when it has more or longer attributes than [`Name::parse`] takes.
+    pub fn build(self) -> Result<DistinguishedName, Error> {
+        let mut writer = Writer::new();
+        writer.tlv(tlv::SEQUENCE, &self.0);
+        DistinguishedName::from_der(&writer.finish()).map_err(|_| ApiMisuse::SubjectText.into())
+    }
 }
 
 /// The value at the front of `text`, what follows it, and what ended it.
@@ -162,17 +220,28 @@ fn hexadecimal(digits: &str) -> Option<u8> {
     u8::from_str_radix(digits, 16).ok().filter(|_| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
-fn encode_attribute(keyword: &str, value: &str) -> Option<Vec<u8>> {
+/// The string type of values that may be of several.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strings {
+    /// PrintableString where that can hold them, else UTF8String.
+    Shortest,
+    Utf8,
+}
+
+/// The contents octets of the object identifier that a keyword, or dotted decimal, stands for.
+pub(crate) fn attribute_type(keyword: &str) -> Option<Vec<u8>> {
+    match KEYWORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(keyword)) {
+        Some((_, oid)) => Some(oid.as_bytes().to_vec()),
+        None => encode_oid(keyword),
+    }
+}
+
+fn encode_attribute(oid: Oid<'_>, value: &str, strings: Strings) -> Option<Vec<u8>> {
     if value.is_empty() || value.chars().any(char::is_control) {
         return None;
     }
-    let known = KEYWORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(keyword));
-    let oid = match known {
-        Some((_, oid)) => oid.as_bytes().to_vec(),
-        None => encode_oid(keyword)?,
-    };
     let printable = is_printable_string(value.as_bytes());
-    let tag = match Oid::new(&oid) {
+    let tag = match oid {
         Oid::COUNTRY_NAME => {
             let letters = value.len() == 2 && value.bytes().all(|letter| letter.is_ascii_alphabetic());
             letters.then_some(tlv::PRINTABLE_STRING)?
@@ -181,12 +250,12 @@ fn encode_attribute(keyword: &str, value: &str) -> Option<Vec<u8>> {
         Oid::DOMAIN_COMPONENT | Oid::EMAIL_ADDRESS | Oid::UNSTRUCTURED_NAME => {
             value.is_ascii().then_some(tlv::IA5_STRING)?
         }
-        _ if printable => tlv::PRINTABLE_STRING,
+        _ if printable && strings == Strings::Shortest => tlv::PRINTABLE_STRING,
         _ => tlv::UTF8_STRING,
     };
     let mut writer = Writer::new();
     writer.nested(tlv::SEQUENCE, |writer| {
-        writer.tlv(tlv::OBJECT_IDENTIFIER, &oid);
+        writer.tlv(tlv::OBJECT_IDENTIFIER, oid.as_bytes());
         writer.tlv(tag, value.as_bytes());
     });
     Some(writer.finish())
@@ -277,6 +346,53 @@ mod tests {
             assert!(name.to_string().contains('\u{2000}'), "{name}");
             assert_eq!(name.to_string().parse(), Ok(name));
         }
+    }
+
+    // A33, A34
+    #[test]
+    fn a_value_given_to_the_builder_stays_one_value() {
+        let start = DistinguishedNameBuilder::default;
+        let hostile = "a,CN=admin+OU=x;\"\\{{UserName}}\u{202E}";
+        let built = start()
+            .rdn(&[(Oid::COUNTRY_NAME, "DE")])
+            .and_then(|name| name.rdn(&[(Oid::DOMAIN_COMPONENT, "example")]))
+            .and_then(|name| name.rdn(&[(Oid::ORGANIZATIONAL_UNIT_NAME, "b"), (Oid::COMMON_NAME, hostile)]))
+            .map(|name| name.name(&made("O=x, C=FR").name()))
+            .and_then(DistinguishedNameBuilder::build)
+            .unwrap();
+        let attributes: Vec<_> =
+            built.name().attributes().map(|one| (one.oid, one.tag, one.text())).collect();
+        let expected = [
+            (Oid::COUNTRY_NAME, tlv::PRINTABLE_STRING, "DE"),
+            (Oid::DOMAIN_COMPONENT, tlv::IA5_STRING, "example"),
+            (Oid::ORGANIZATIONAL_UNIT_NAME, tlv::UTF8_STRING, "b"),
+            (Oid::COMMON_NAME, tlv::UTF8_STRING, hostile),
+            (Oid::ORGANIZATION_NAME, tlv::PRINTABLE_STRING, "x"),
+            (Oid::COUNTRY_NAME, tlv::PRINTABLE_STRING, "FR"),
+        ];
+        assert_eq!(attributes, expected.map(|(oid, tag, text)| (oid, tag, Some(text.into()))));
+        assert_eq!(built.name().rdns().count(), 5);
+        assert!(start().build().unwrap().name().is_empty());
+    }
+
+    #[test]
+    fn the_builder_takes_no_value_that_its_type_does_not() {
+        let rdn = |oid, value| DistinguishedNameBuilder::default().rdn(&[(oid, value)]);
+        for (oid, value) in [
+            (Oid::COMMON_NAME, ""),
+            (Oid::COMMON_NAME, "a\0b"),
+            (Oid::COMMON_NAME, "a\nb"),
+            (Oid::COUNTRY_NAME, "DEU"),
+            (Oid::DOMAIN_COMPONENT, "ä"),
+            (Oid::SERIAL_NUMBER, "a_b"),
+        ] {
+            assert_eq!(rdn(oid, value).map(|_| ()), Err(ApiMisuse::SubjectText.into()), "{value:?}");
+        }
+        assert!(DistinguishedNameBuilder::default().rdn(&[]).is_err());
+        let long = "x".repeat(Name::MAX_VALUE + 1);
+        let built = rdn(Oid::COMMON_NAME, &long).and_then(DistinguishedNameBuilder::build);
+        assert_eq!(built, Err(ApiMisuse::SubjectText.into()));
+        assert!(rdn(Oid::COMMON_NAME, &long[1..]).and_then(DistinguishedNameBuilder::build).is_ok());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::name::Name;
 use super::oid::Oid;
 use super::tlv::{self, Reader, Tlv, Writer};
 use crate::error::{ApiMisuse, Error, InvalidMessage, Limit};
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::BitOr;
@@ -247,6 +248,9 @@ pub enum GeneralName<'a> {
     Ip(&'a [u8]),
     /// `directoryName`.
     DirectoryName(Name<'a>),
+    /// `otherName` that is a user principal name, such as `user@example.com` ([`Oid::USER_PRINCIPAL_NAME`]): UTF-8
+    /// without control characters, else the name is [`Self::Other`].
+    UserPrincipalName(&'a str),
     /// Any other name, or one that is not what its tag says.
     Other {
         /// The identifier octet, such as `A0` for otherName.
@@ -279,29 +283,58 @@ impl<'a> GeneralName<'a> {
             (DIRECTORY_NAME, ..) => {
                 Name::parse(value).map_or(Self::Other { tag: DIRECTORY_NAME, value }, Self::DirectoryName)
             }
+            (OTHER_NAME, ..) => user_principal_name(value)
+                .map_or(Self::Other { tag: OTHER_NAME, value }, Self::UserPrincipalName),
             (tag, ..) => Self::Other { tag, value },
         }
     }
 
     /// The identifier octet and the contents octets. [`ApiMisuse::SubjectText`] when they would not be read back as
     /// this kind of name.
-    fn checked(&self) -> Result<(u8, &'a [u8]), Error> {
+    fn checked(&self) -> Result<(u8, Cow<'a, [u8]>), Error> {
         let (tag, value) = match *self {
             Self::Dns(text) => (DNS_NAME, text.as_bytes()),
             Self::Email(text) => (RFC822_NAME, text.as_bytes()),
             Self::Uri(text) => (URI, text.as_bytes()),
             Self::Ip(address) => (IP_ADDRESS, address),
             Self::DirectoryName(name) => (DIRECTORY_NAME, name.as_der()),
+            Self::UserPrincipalName(text) if is_principal(text) => {
+                let mut writer = Writer::new();
+                writer.tlv(tlv::OBJECT_IDENTIFIER, Oid::USER_PRINCIPAL_NAME.as_bytes());
+                writer.nested(tlv::context(0), |writer| writer.tlv(tlv::UTF8_STRING, text.as_bytes()));
+                return Ok((OTHER_NAME, Cow::Owned(writer.finish())));
+            }
+            Self::UserPrincipalName(_) => return Err(ApiMisuse::SubjectText.into()),
             Self::Other { tag, value } => (tag, value),
         };
         match (Self::new(tag, value), tag) {
             (Self::Other { .. }, OTHER_NAME | X400_ADDRESS | EDI_PARTY_NAME | REGISTERED_ID) => {
-                Ok((tag, value))
+                Ok((tag, Cow::Borrowed(value)))
             }
             (Self::Other { .. }, _) => Err(ApiMisuse::SubjectText.into()),
-            _ => Ok((tag, value)),
+            _ => Ok((tag, Cow::Borrowed(value))),
         }
     }
+}
+
+fn is_principal(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(char::is_control)
+}
+
+/// The text of an `AnotherName` that is one.
+///
+/// ```text
+/// AnotherName ::= SEQUENCE { type-id OBJECT IDENTIFIER, value [0] EXPLICIT ANY DEFINED BY type-id } -- UTF8String
+/// ```
+fn user_principal_name(value: &[u8]) -> Option<&str> {
+    let mut fields = Reader::new(value).ok()?;
+    let kind = fields.expect(tlv::OBJECT_IDENTIFIER).ok()?.value;
+    let mut inner = fields.enter(tlv::context(0)).ok()?;
+    fields.finish().ok()?;
+    let text = inner.expect(tlv::UTF8_STRING).ok()?.value;
+    inner.finish().ok()?;
+    let text = core::str::from_utf8(text).ok().filter(|text| is_principal(text))?;
+    (Oid::new(kind) == Oid::USER_PRINCIPAL_NAME).then_some(text)
 }
 
 /// Reads the value of the extension `subjectAltName`. [`InvalidMessage::Der`] when it is none, [`Limit::Extensions`]
@@ -400,11 +433,20 @@ impl ExtensionsBuilder {
         let mut writer = Writer::new();
         for name in names {
             let (tag, value) = name.checked()?;
-            writer.tlv(tag, value);
+            writer.tlv(tag, &value);
         }
         let mut sequence = Writer::new();
         sequence.tlv(tlv::SEQUENCE, &writer.finish());
         Ok(self.raw(Oid::SUBJECT_ALT_NAME, false, &sequence.finish()))
+    }
+
+    /// Makes an extension that was set critical: a subject alternative name beside an empty subject has to be (RFC 5280
+    /// section 4.2.1.6).
+    #[must_use]
+    pub fn critical(mut self, oid: Oid<'_>) -> Self {
+        let set = self.0.iter_mut().filter(|(other, ..)| other == oid.as_bytes());
+        set.for_each(|(_, critical, _)| *critical = true);
+        self
     }
 
     /// Sets any extension; `value` becomes the contents of the OCTET STRING.
@@ -560,12 +602,38 @@ mod tests {
             GeneralName::Uri("urn:x"),
             GeneralName::Ip(&[192, 0, 2, 1]),
             GeneralName::DirectoryName(Name::parse(&[0x30, 0]).unwrap()),
+            GeneralName::UserPrincipalName("jänedoe@example.com"),
             GeneralName::Other { tag: 0xA0, value: &[6, 1, 0x2A, 0xA0, 2, 5, 0] },
         ];
         let der = ExtensionsBuilder::default().subject_alt_names(&names).unwrap().build();
         let extensions = Extensions::parse(&der, &Limits::DEFAULT).unwrap();
         let value = extensions.get(Oid::SUBJECT_ALT_NAME).unwrap().value;
         assert_eq!(subject_alt_names(value, &Limits::DEFAULT).unwrap(), names);
+    }
+
+    // A35
+    #[test]
+    fn a_user_principal_name_is_an_other_name_of_its_kind() {
+        let name = GeneralName::UserPrincipalName("a@b");
+        let (tag, value) = name.checked().unwrap();
+        let id = [6, 10, 0x2B, 6, 1, 4, 1, 0x82, 0x37, 20, 2, 3];
+        assert_eq!((tag, &*value), (0xA0, &[&id[..], &[0xA0, 5, 0x0C, 3, b'a', b'@', b'b']].concat()[..]));
+        assert_eq!(GeneralName::new(tag, &value), name);
+        // another kind, another string, a control character, bytes that are no text, more than one value, nothing
+        let other = [6, 10, 0x2B, 6, 1, 4, 1, 0x82, 0x37, 20, 2, 2];
+        for wrong in [
+            [&other[..], &[0xA0, 5, 0x0C, 3, b'a', b'@', b'b']].concat(),
+            [&id[..], &[0xA0, 5, 0x16, 3, b'a', b'@', b'b']].concat(),
+            [&id[..], &[0xA0, 5, 0x0C, 3, b'a', 0, b'b']].concat(),
+            [&id[..], &[0xA0, 3, 0x0C, 1, 0xFF]].concat(),
+            [&id[..], &[0xA0, 5, 0x0C, 1, b'a', 5, 0]].concat(),
+            [&id[..], &[0xA0, 2, 0x0C, 0]].concat(),
+            id.to_vec(),
+        ] {
+            let name = GeneralName::new(0xA0, &wrong);
+            assert_eq!(name, GeneralName::Other { tag: 0xA0, value: &wrong });
+            assert_eq!(name.checked().map(|(tag, _)| tag), Ok(0xA0));
+        }
     }
 
     // T22
@@ -597,6 +665,8 @@ mod tests {
             GeneralName::Uri("urn:ä"),
             GeneralName::Ip(&[10, 0, 0]),
             GeneralName::Ip(&[]),
+            GeneralName::UserPrincipalName("a@b\0"),
+            GeneralName::UserPrincipalName(""),
             GeneralName::Other { tag: 0x30, value: &[] },
             GeneralName::Other { tag: 0xBF, value: &[] },
         ] {

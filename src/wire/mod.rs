@@ -38,7 +38,7 @@ pub use capabilities::{Capabilities, Capability};
 pub use certificate::{Certificate, TbsCertificateDraft, assemble};
 pub use certs_only::{CertsOnly, ca_certificates};
 pub use crl::{CertificateList, RevokedCertificate};
-pub use distinguished_name::DistinguishedName;
+pub use distinguished_name::{DistinguishedName, DistinguishedNameBuilder};
 pub use enveloped_data::{
     EnvelopedData, EnvelopedDataDraft, KeyTransRecipientInfo, RecipientDraft, RecipientInfo,
 };

@@ -162,6 +162,8 @@ oids! {
     PKINIT_KDC = "1.3.6.1.5.2.3.5" [0x2B, 6, 1, 5, 2, 3, 5];
     /// Key purpose of Microsoft's smart-card logon
     SMART_CARD_LOGON = "1.3.6.1.4.1.311.20.2.2" [0x2B, 6, 1, 4, 1, 0x82, 0x37, 20, 2, 2];
+    /// Kind of otherName that is a user principal name of Microsoft's (szOID_NT_PRINCIPAL_NAME)
+    USER_PRINCIPAL_NAME = "1.3.6.1.4.1.311.20.2.3" [0x2B, 6, 1, 4, 1, 0x82, 0x37, 20, 2, 3];
     /// Extension of Microsoft's with the security identifier of an account (szOID_NTDS_CA_SECURITY_EXT)
     NTDS_CA_SECURITY = "1.3.6.1.4.1.311.25.2" [0x2B, 6, 1, 4, 1, 0x82, 0x37, 25, 2];
 
@@ -192,8 +194,14 @@ oids! {
     ORGANIZATIONAL_UNIT_NAME = "2.5.4.11" [0x55, 4, 11];
     /// Name attribute `title`, RFC 4519 section 2.38
     TITLE = "2.5.4.12" [0x55, 4, 12];
+    /// Name attribute `description`, RFC 4519 section 2.5
+    DESCRIPTION = "2.5.4.13" [0x55, 4, 13];
+    /// Name attribute `postalCode`, RFC 4519 section 2.23
+    POSTAL_CODE = "2.5.4.17" [0x55, 4, 17];
     /// Name attribute `givenName` (GN), RFC 4519 section 2.12
     GIVEN_NAME = "2.5.4.42" [0x55, 4, 42];
+    /// Name attribute `initials`, RFC 4519 section 2.14
+    INITIALS = "2.5.4.43" [0x55, 4, 43];
     /// Name attribute `userId` (UID), RFC 4519 section 2.39
     USER_ID = "0.9.2342.19200300.100.1.1" [0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 100, 1, 1];
     /// Name attribute `domainComponent` (DC), RFC 4519 section 2.4
