@@ -15,14 +15,31 @@ macro_rules! list {
     ($($item:expr),*) => { &[$(&$item),*] };
 }
 
+#[cfg(not(feature = "all-sizes"))]
+mod rsa {
+    use crate::rsa::{Rsa2048Verifier, Rsa2048Wrapper};
+    use scep::crypto::rustcrypto as rc;
+
+    pub(super) static WRAPPER: Rsa2048Wrapper = Rsa2048Wrapper;
+    pub(super) static SHA256: Rsa2048Verifier = Rsa2048Verifier(&rc::SHA256);
+    #[cfg(feature = "legacy")]
+    pub(super) static SHA1: Rsa2048Verifier = Rsa2048Verifier(&rc::SHA1);
+}
+#[cfg(feature = "all-sizes")]
+mod rsa {
+    #[cfg(feature = "legacy")]
+    pub(super) use scep::crypto::rustcrypto::RSA_PKCS1_SHA1 as SHA1;
+    pub(super) use scep::crypto::rustcrypto::{RSA_PKCS1_SHA256 as SHA256, RSA_PKCS1V15 as WRAPPER};
+}
+
 /// What RFC 8894 section 2.9 asks for, and no more.
 #[cfg(not(feature = "legacy"))]
 pub(crate) static PROVIDER: Provider = Provider {
     digests: list![rc::SHA256],
     ciphers: list![rc::AES_128_CBC],
     read_only_ciphers: &[],
-    wrappers: list![rc::RSA_PKCS1V15],
-    verifiers: list![rc::RSA_PKCS1_SHA256],
+    wrappers: list![rsa::WRAPPER],
+    verifiers: list![rsa::SHA256],
     password_kdfs: &[],
 };
 
@@ -32,8 +49,8 @@ pub(crate) static PROVIDER: Provider = Provider {
     digests: list![rc::SHA256, rc::SHA1],
     ciphers: list![rc::AES_128_CBC, rc::TRIPLE_DES_CBC],
     read_only_ciphers: list![rc::DES_CBC],
-    wrappers: list![rc::RSA_PKCS1V15],
-    verifiers: list![rc::RSA_PKCS1_SHA256, rc::RSA_PKCS1_SHA1],
+    wrappers: list![rsa::WRAPPER],
+    verifiers: list![rsa::SHA256, rsa::SHA1],
     password_kdfs: &[],
 };
 

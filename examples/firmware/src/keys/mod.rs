@@ -1,17 +1,15 @@
 //! The device's keys, in three kinds: in the image, made on the device, in a secure element.
 
-#[cfg(not(any(feature = "generate", feature = "element")))]
-mod baked;
+#[cfg_attr(feature = "element", path = "element.rs")]
+#[cfg_attr(all(feature = "generate", not(feature = "element")), path = "generated.rs")]
+#[cfg_attr(
+    all(feature = "all-sizes", not(any(feature = "generate", feature = "element"))),
+    path = "pkcs8.rs"
+)]
+#[cfg_attr(not(any(feature = "all-sizes", feature = "element")), path = "baked.rs")]
+mod kind;
+
 #[cfg(feature = "element")]
 mod chip;
-#[cfg(feature = "element")]
-mod element;
-#[cfg(all(feature = "generate", not(feature = "element")))]
-mod generated;
 
-#[cfg(not(any(feature = "generate", feature = "element")))]
-pub(crate) use baked::Keys;
-#[cfg(feature = "element")]
-pub(crate) use element::Keys;
-#[cfg(all(feature = "generate", not(feature = "element")))]
-pub(crate) use generated::Keys;
+pub(crate) use kind::Keys;
