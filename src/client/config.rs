@@ -20,6 +20,7 @@ pub struct ClientConfig {
     pub(super) by_get: Option<fn(&ScepUrl, &[u8]) -> HttpRequest>,
     pub(super) require_ra_purpose: bool,
     pub(super) require_scep_standard: bool,
+    pub(super) require_sha2: bool,
     pub(super) key_transport: KeyTransport,
     pub(super) password_recipients: Option<&'static Passwords>,
     pub(super) ca_identifier: Option<String>,
@@ -38,6 +39,7 @@ impl ClientConfig {
             by_get: None,
             require_ra_purpose: false,
             require_scep_standard: false,
+            require_sha2: false,
             key_transport: KeyTransport::RsaPkcs1v15,
             password_recipients: None,
             ca_identifier: Some(String::new()),
@@ -81,6 +83,14 @@ impl ClientConfig {
     #[must_use]
     pub fn require_scep_standard(mut self, on: bool) -> Self {
         self.require_scep_standard = on;
+        self
+    }
+
+    /// Signs nothing by SHA-1, whatever [`Compat::weak_algorithms`] lets through: with a CA that lists nothing better a
+    /// request ends in [`PeerMisbehaved::Downgrade`]. For profiles that name the hashes that may be used.
+    #[must_use]
+    pub fn require_sha2(mut self, on: bool) -> Self {
+        self.require_sha2 = on;
         self
     }
 

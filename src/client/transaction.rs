@@ -7,7 +7,7 @@ use super::reply::InFlight;
 use super::sign::Signing;
 use super::step::{Done, Sign, Step};
 use crate::crypto::{Purpose, Rng, random};
-use crate::error::{ApiMisuse, Error};
+use crate::error::{ApiMisuse, Error, PeerMisbehaved};
 use crate::message::{self, Correlation, Fields, envelope_for_certificate};
 use crate::transport::ScepUrl;
 use crate::wire::algorithm::{ContentEncryption, Digest};
@@ -96,6 +96,7 @@ impl Algorithms {
         let digest = match lacks(Capability::Sha256) {
             false => Digest::Sha256,
             true if listed.lists(Capability::Sha512) => Digest::Sha512,
+            true if config.require_sha2 => return Err(PeerMisbehaved::Downgrade.into()),
             true => Digest::Sha1,
         };
         config.provider.digest(digest).map_err(|_| ApiMisuse::Algorithm)?;

@@ -216,7 +216,8 @@ fn unescape<'a>(text: &'a str, stops: &[char]) -> Option<(String, &'a str)> {
     Some((String::from_utf8(bytes).ok()?, rest))
 }
 
-fn hexadecimal(digits: &str) -> Option<u8> {
+/// A byte in two digits.
+pub(crate) fn hexadecimal(digits: &str) -> Option<u8> {
     u8::from_str_radix(digits, 16).ok().filter(|_| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
@@ -262,7 +263,7 @@ fn encode_attribute(oid: Oid<'_>, value: &str, strings: Strings) -> Option<Vec<u
 }
 
 /// The contents octets of an object identifier in dotted decimal, with or without `OID.` in front.
-fn encode_oid(dotted: &str) -> Option<Vec<u8>> {
+pub(crate) fn encode_oid(dotted: &str) -> Option<Vec<u8>> {
     let dotted = match dotted.get(..4) {
         Some(prefix) if prefix.eq_ignore_ascii_case("OID.") => dotted.get(4..)?,
         _ => dotted,
