@@ -137,6 +137,22 @@ fn nothing_listed_means_get_and_triple_des_and_sha1_with_both_switches() {
     assert_eq!(algorithms(&request), (Digest::Sha1, ContentEncryption::TripleDesCbc));
 }
 
+// A38
+#[test]
+fn sha_1_is_taken_by_nobody_who_asks_for_sha_2() {
+    for (listed, digest) in [
+        (list(&[Capability::Aes, Capability::Sha1]), None),
+        (Capabilities::new(), None),
+        (list(&[Capability::Des3, Capability::Sha512]), Some(Digest::Sha512)),
+        (list(&[Capability::Des3, Capability::Sha256]), Some(Digest::Sha256)),
+    ] {
+        let weak = compat(|compat| compat.weak_algorithms = true);
+        let config = ClientConfig::new(&PROVIDER_WITH_LEGACY).compat(weak).require_sha2(true);
+        let request = first_request(&mut Kit::with(config), listed).map(|request| algorithms(&request).0);
+        assert_eq!(request, digest.ok_or(PeerMisbehaved::Downgrade.into()), "{listed:?}");
+    }
+}
+
 #[test]
 fn weak_algorithms_need_a_provider_that_lists_them() {
     for listed in [Capabilities::new(), list(&[Capability::Aes]), list(&[Capability::Sha256])] {

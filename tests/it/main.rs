@@ -21,6 +21,7 @@ mod hostile_keys;
 mod limits;
 mod losses;
 mod paths;
+mod profile;
 mod quirks;
 mod reading;
 mod requests;

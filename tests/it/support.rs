@@ -17,7 +17,7 @@ use scep::server::{
     SharedSecret,
 };
 use scep::transport::{HttpRequest, HttpResponse};
-use scep::wire::{DistinguishedName, ExtensionsBuilder, KeyUsage, Oid};
+use scep::wire::{DistinguishedName, ExtensionsBuilder, KeyUsage, Limits, Oid};
 use std::time::Duration;
 use x509_cert::der::{Encode as _, asn1::GeneralizedTime};
 
@@ -340,6 +340,10 @@ fn decide(question: Enrol, policy: Policy, key: &TestKey, serial: u8, rng: &mut 
             let mut template = Template::leaf(DEVICE_NAME);
             template.subject = authorized.requested().subject().unwrap().as_der().to_vec();
             template.serial = vec![serial];
+            let asked = authorized.requested().extensions(&Limits::DEFAULT).unwrap();
+            if asked.is_some_and(|asked| asked.get(Oid::EXTENDED_KEY_USAGE).is_some()) {
+                template.purposes = vec![Oid::CLIENT_AUTH];
+            }
             let leaf = template.sign(authorized.requested().public_key(), key);
             IssuedChain::new(leaf, Vec::new(), authorized).unwrap().grant()
         }
