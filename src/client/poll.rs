@@ -38,8 +38,9 @@ const MAX_CERTIFICATES: usize = 64;
 
 /// How long to wait before the poll that comes after `polls` others: twice as long each time.
 fn interval(config: &ClientConfig, polls: u32) -> Duration {
-    let factor = 1_u32.checked_shl(polls).unwrap_or(u32::MAX);
-    config.poll_interval.saturating_mul(factor).min(config.poll_interval_max)
+    // by adding: products of `Duration` take divisions of 64 bits, which are 1 KB of a device's flash
+    let double = |interval: Duration, _| interval.saturating_add(interval);
+    (0..polls.min(u32::BITS)).fold(config.poll_interval, double).min(config.poll_interval_max)
 }
 
 impl Wait {
@@ -53,8 +54,10 @@ impl Wait {
     ) -> Self {
         let config = &transaction.config;
         let nominal = interval(config, polls);
-        let spread = nominal
-            .saturating_sub(nominal.saturating_mul(u32::from(jitter)).checked_div(2048).unwrap_or_default());
+        // 2048ths of whole seconds
+        let share = nominal.as_secs().saturating_mul(u64::from(jitter));
+        let nanoseconds = u32::try_from(share & 2047).unwrap_or_default().saturating_mul(488_281);
+        let spread = nominal.saturating_sub(Duration::new(share >> 11, nanoseconds));
         let asked = Duration::from_secs(retry_after.unwrap_or_default().into());
         let after = spread.max(asked.min(config.poll_interval_max));
         Self { transaction, requested, polls, after }

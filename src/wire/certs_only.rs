@@ -59,7 +59,7 @@ pub fn encode_crl(crl: &[u8]) -> Vec<u8> {
 }
 
 fn encode_with(contents: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    write_content_info(Oid::ID_SIGNED_DATA, |writer| {
+    write_content_info(Oid::ID_SIGNED_DATA, 0, |writer| {
         writer.tlv(tlv::INTEGER, &[1]);
         writer.tlv(tlv::SET, &[]);
         writer.nested(tlv::SEQUENCE, |writer| writer.tlv(tlv::OBJECT_IDENTIFIER, Oid::ID_DATA.as_bytes()));

@@ -252,7 +252,7 @@ impl fmt::Debug for RecipientDraft<'_> {
 impl EnvelopedDataDraft<'_> {
     /// The DER of the ContentInfo.
     pub fn encode(&self) -> Vec<u8> {
-        write_content_info(Oid::ID_ENVELOPED_DATA, |writer| {
+        write_content_info(Oid::ID_ENVELOPED_DATA, self.encrypted_content.len(), |writer| {
             writer.tlv(tlv::INTEGER, &[self.recipient.version()]);
             writer.nested(tlv::SET, |writer| self.recipient.write(writer));
             writer.nested(tlv::SEQUENCE, |writer| {
@@ -294,7 +294,9 @@ mod tests {
 
     /// An EnvelopedData around these fields, from the version to unprotectedAttrs.
     fn enveloped_data(fields: &[&[u8]]) -> Vec<u8> {
-        write_content_info(Oid::ID_ENVELOPED_DATA, |writer| fields.iter().for_each(|field| writer.raw(field)))
+        write_content_info(Oid::ID_ENVELOPED_DATA, 0, |writer| {
+            fields.iter().for_each(|field| writer.raw(field))
+        })
     }
 
     fn set(elements: &[&[u8]]) -> Vec<u8> {
@@ -419,7 +421,7 @@ mod tests {
     #[test]
     fn other_contents_are_no_envelope() {
         let not = Error::from(InvalidMessage::NotEnvelopedData);
-        assert_eq!(refused(&write_content_info(Oid::ID_SIGNED_DATA, |_| ())), not);
+        assert_eq!(refused(&write_content_info(Oid::ID_SIGNED_DATA, 0, |_| ())), not);
         // The beginning of a bare certification request.
         assert_eq!(refused(&[0x30, 5, 0x30, 3, 2, 1, 0]), not);
         assert_eq!(refused(&[0x30, 0]), not);

@@ -284,7 +284,10 @@ impl SignedDataDraft<'_> {
             self.scheme.write_signer_info(writer);
             writer.tlv(tlv::OCTET_STRING, self.signature);
         };
-        write_content_info(Oid::ID_SIGNED_DATA, |writer| {
+        let parts = [self.content, self.signed_attributes, self.signature];
+        let large =
+            parts.iter().chain(self.certificates).fold(0, |sum: usize, part| sum.saturating_add(part.len()));
+        write_content_info(Oid::ID_SIGNED_DATA, large, |writer| {
             writer.tlv(tlv::INTEGER, &[1]);
             writer.nested(tlv::SET, |writer| digest.write(writer));
             writer.nested(tlv::SEQUENCE, |writer| {
@@ -324,15 +327,23 @@ pub(super) fn content_info<'a>(
     Ok(inside)
 }
 
-/// A ContentInfo of this type around the SEQUENCE whose contents `write` writes.
-pub(super) fn write_content_info(content_type: Oid<'_>, write: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut writer = Writer::new();
+/// A ContentInfo of this type around the SEQUENCE whose contents `write` writes: `large` bytes of what may be long, and some.
+/// A buffer that grows takes three times that of a small heap.
+pub(super) fn write_content_info(
+    content_type: Oid<'_>,
+    large: usize,
+    write: impl FnOnce(&mut Writer),
+) -> Vec<u8> {
+    let mut writer = Writer::with_capacity(large.saturating_add(REST));
     writer.nested(tlv::SEQUENCE, |writer| {
         writer.tlv(tlv::OBJECT_IDENTIFIER, content_type.as_bytes());
         writer.nested(tlv::context(0), |writer| writer.nested(tlv::SEQUENCE, write));
     });
     writer.finish()
 }
+
+/// More than all the rest of a ContentInfo mostly takes, bytes: names of issuers, algorithms, headers, an encrypted key.
+const REST: usize = 640;
 
 /// The certificates field, in the order given and not in that of DER; left out when there is no certificate.
 pub(super) fn write_certificates(writer: &mut Writer, certificates: &[&[u8]]) {
@@ -411,7 +422,7 @@ pub(super) mod tests {
 
     /// A SignedData around these fields, from the version to signerInfos.
     pub(in crate::wire) fn signed_data(fields: &[&[u8]]) -> Vec<u8> {
-        write_content_info(Oid::ID_SIGNED_DATA, |writer| fields.iter().for_each(|field| writer.raw(field)))
+        write_content_info(Oid::ID_SIGNED_DATA, 0, |writer| fields.iter().for_each(|field| writer.raw(field)))
     }
 
     fn parse(der: &[u8]) -> SignedData<'_> {
@@ -626,7 +637,7 @@ pub(super) mod tests {
     #[test]
     fn other_contents_are_no_signed_data() {
         let not = Error::from(InvalidMessage::NotSignedData);
-        assert_eq!(refused(&write_content_info(Oid::ID_ENVELOPED_DATA, |_| ())), not);
+        assert_eq!(refused(&write_content_info(Oid::ID_ENVELOPED_DATA, 0, |_| ())), not);
         assert_eq!(refused(&[0x30, 0]), not);
         assert_eq!(refused(&[4, 1, 0]), not);
         assert_eq!(refused(&certificate("CN=CA", &[1])), not);

@@ -45,8 +45,10 @@ impl Date {
         let seconds = seconds.min(LAST);
         // no conversion fails: everything is within the year 9999
         let small = |value: u32| u8::try_from(value).unwrap_or_default();
-        let days = u32::try_from(seconds / DAY).unwrap_or_default() + EPOCH;
-        let rest = u32::try_from(seconds % DAY).unwrap_or_default();
+        // a day is 675 times 2^7 seconds, and by 675 divides a processor that has no division of 64 bits
+        let days = u32::try_from(seconds >> 7).unwrap_or_default() / 675;
+        let rest = u32::try_from(seconds - u64::from(days) * DAY).unwrap_or_default();
+        let days = days + EPOCH;
         let in_era = days % ERA;
         let year = (in_era - in_era / (LEAP - 1) + in_era / CENTURY - in_era / (ERA - 1)) / 365;
         let in_year = in_era - (365 * year + year / 4 - year / 100);

@@ -184,7 +184,6 @@ impl Writer {
     }
 
     /// One that does not move while it holds no more than this.
-    #[cfg(feature = "rustcrypto")]
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self(Vec::with_capacity(capacity))
     }
