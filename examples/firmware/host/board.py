@@ -53,13 +53,18 @@ class Server:
     """`examples/server` of this repository."""
 
     def __init__(self, program, folder, *options):
-        self.folder, self.port = Path(folder), free_port()
+        self.program, self.folder, self.port = program, Path(folder), free_port()
         self.folder.mkdir(parents=True)
         command = [program, "--listen", f"127.0.0.1:{self.port}", "--dir", str(self.folder / "ca")]
         command += ["--challenge", CHALLENGE, "--refusals-per-minute", "0", *options]
         started = lambda process: "ready " in process.log.read_text()
         self.process = Process(command, self.folder / "log", started)
         self.ca = self.folder / "ca" / "ca.pem"
+
+    def issued(self):
+        """How many certificates it issued until now."""
+        command = [self.program, "list", "--dir", str(self.folder / "ca"), "--certificates"]
+        return len(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines())
 
     def stop(self):
         self.process.stop()
@@ -104,8 +109,8 @@ class Board:
         (self.folder / "seed").write_bytes(hashlib.sha256(seed).digest())
         self.ca = server.ca
 
-    def start(self, *options, exact=False, image=None, element=None, port=None):
-        """Power on, until the program ends. `exact`: instructions are counted, 64 nanoseconds each."""
+    def start(self, *options, exact=False, image=None, element=None, port=None, cut=None):
+        """Power on, until the program ends or the event `cut` is set. `exact`: instructions are counted, 64 ns each."""
         arguments = ",".join(f"arg={option}" for option in ("firmware", *options))
         command = [*self.qemu, "-nodefaults", "-display", "none", "-monitor", "none"]
         command += ["-M", "mps2-an386", "-kernel", str(image or self.image)]
@@ -117,8 +122,15 @@ class Board:
         lines += [f"socket,id=line2,host=127.0.0.1,port={element},server=off"] if element else []
         for number, line in enumerate(lines):
             command += ["-chardev", line, "-serial", f"chardev:line{number}"]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, timeout=300)
-        return Run(done.returncode, done.stdout.decode(errors="replace"))
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, cwd=self.folder, **pipes) as process:
+            try:
+                if cut and cut.wait(60):
+                    process.kill()
+                text = process.communicate(timeout=300)[0]
+            finally:
+                process.kill()
+        return Run(process.returncode, text.decode(errors="replace"))
 
     def certificate(self):
         """Checks the certificate that the board stored, and gives its public key."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import elf
 from board import Board, Micromdm, Server
 from element import Element
-from lossy import BadLine
+from lossy import BadLine, PowerCut
 
 HERE = Path(__file__).resolve().parent.parent
 FIGURES = HERE / "figures.toml"
@@ -35,9 +35,9 @@ CRYPTO = {
     "crypto_primes", "ctutils", "der", "des", "digest", "hybrid_array", "inout", "pkcs1", "pkcs8", "rand_core", "rsa",
     "sha1", "sha2", "signature", "spki", "subtle", "zeroize", "cpufeatures", "libm",
 }
-ENROLLED, FAILED, REFUSED, HELD, PANIC = 0, 1, 3, 4, 101
+ENROLLED, FAILED, REFUSED, HELD, PANIC, KILLED = 0, 1, 3, 4, 101, -9
 # bytes of heap that are not enough, from hardly any to nearly enough
-SMALL_HEAPS = (500, 4000, 9000, 17000, 18700)
+SMALL_HEAPS = (500, 1000, 4000, 9000, 15000)
 
 
 class Checks:
@@ -130,6 +130,20 @@ def scenarios(check, args, work):
         check(f"a line that always {name}: gives up", lossy.start("patience=1", port=line.port), FAILED)
         check("the next start enrols", lossy.start(), ENROLLED)
         line.stop()
+
+    for answered, says in ((False, "no longer asked for: "), (True, "enrolled")):
+        moment = "after the CA has issued" if answered else "before the CA has the request"
+        cut = board(f"cut {answered}", "plain", plain)
+        # capabilities, the CA's certificate, the request
+        for options, key in (((), own[0]), (("renew",), own[1])):
+            what, before = "renewal" if options else "enrolment", plain.issued()
+            line = PowerCut(plain.port, 3, answered)
+            check(f"{what}: the power goes {moment}", cut.start(*options, port=line.port, cut=line.cut), KILLED)
+            line.stop()
+            check.that("the request is stored", (cut.folder / "pending").exists())
+            if check(f"{what}: the next start asks about it", cut.start(*options), ENROLLED, "resumed: ", says, "enrolled"):
+                check.that("openssl verifies the certificate", cut.certificate() == key)
+            check.that("one certificate was issued, and no more", plain.issued() == before + 1, str(plain.issued() - before))
 
     element_board = board("element", "element", plain)
     element = Element(work)

@@ -1,4 +1,4 @@
-"""A bad line between the board and the server: loses bytes of an answer, or closes in the middle of one."""
+"""A bad line between the board and the server: loses bytes of an answer, closes in the middle of one, or ends with the power."""
 
 import socket
 import threading
@@ -51,3 +51,33 @@ class BadLine:
 
     def stop(self):
         self.listener.close()
+
+
+class PowerCut(BadLine):
+    """Has the power go while request `number` is on its way: with its first byte, or with the answer to it."""
+
+    def __init__(self, port, number, answered):
+        self.number, self.answered, self.cut = number, answered, threading.Event()
+        super().__init__(port, set(), False)
+
+    def forward(self, board, server):
+        try:
+            while data := board.recv(4096):
+                if self.answers + 1 == self.number and not self.answered:
+                    self.cut.set()
+                else:
+                    server.sendall(data)
+            server.close()
+        except OSError:
+            pass
+
+    def answer(self, server, board):
+        try:
+            while data := server.recv(65536):
+                self.answers += 1
+                if self.answers == self.number:
+                    self.cut.set()
+                else:
+                    board.sendall(data)
+        except OSError:
+            pass

@@ -18,7 +18,7 @@ use scep::client::{
 use scep::crypto::{ChallengePassword, KeyError, Rng, Signature, Unwrapped};
 use scep::pki_types::CertificateDer;
 use scep::transport::HttpResponse;
-use scep::wire::{Certificate, DistinguishedName, Limits, Name};
+use scep::wire::{Certificate, DistinguishedName, Limits, MessageType, Name};
 
 /// Where the CA is. The serial line ends there, whatever the name says.
 const URL: &str = "http://ca.example/scep";
@@ -27,7 +27,7 @@ const SUBJECT: &[u8] = b"\x30\x13\x31\x11\x30\x0f\x06\x03\x55\x04\x03\x0c\x08dev
 
 /// The certificate, once there is one.
 const CERTIFICATE: &CStr = c"certificate";
-/// A request that the CA holds.
+/// A request that went out, and of which nothing has come yet.
 const PENDING: &CStr = c"pending";
 /// SHA-256 of the CA's certificate, 32 bytes, and the challenge password: given to the device when it was made.
 const PIN: &CStr = c"pin";
@@ -92,20 +92,45 @@ fn attempt(options: &Options) -> Result<Outcome, Failure> {
     let mut keys = Keys::new(&mut rng).map_err(|_| Failure::Other("no keys"))?;
     let pin =
         store::raw(PIN).and_then(|pin| <[u8; 32]>::try_from(pin).ok()).ok_or(Failure::Other("no pin"))?;
-    let Some(step) = during(Work::Library, || first(options, &keys, &mut rng))? else {
-        console::line("enrolled already");
-        return Ok(Outcome::Enrolled);
-    };
     let mut http = Http::new(options.patience, Limits::FIRMWARE.response);
-    match during(Work::Library, || go(step, &mut http, &mut keys, &pin, &mut rng))? {
+    // first of all what was asked before
+    let mut asked = true;
+    loop {
+        let step = if asked {
+            during(Work::Library, || resumed(&mut rng))?
+        } else {
+            during(Work::Library, || first(options, &keys, &mut rng))?
+        };
+        let Some(step) = step else {
+            if asked {
+                asked = false;
+                continue;
+            }
+            console::line("enrolled already");
+            return Ok(Outcome::Enrolled);
+        };
+        match during(Work::Library, || go(step, &mut http, &mut keys, &pin, &mut rng))? {
+            // the CA never got the request, or has made up its mind: begin anew
+            End::Done(Done::Refused { fail_info, .. }) if asked => {
+                console::text("no longer asked for", fail_info.name().as_bytes());
+                store::remove(PENDING);
+                asked = false;
+            }
+            end => return ended(end),
+        }
+    }
+}
+
+#[inline(never)]
+fn ended(end: End) -> Result<Outcome, Failure> {
+    match end {
         End::Done(Done::Issued(issued)) => finish(&issued),
+        // what was asked for stays stored: the next start asks whether it was this request that was refused
         End::Done(Done::Refused { fail_info, text }) => {
             console::text("refused by the CA", fail_info.name().as_bytes());
             if let Some(text) = text {
                 console::text("it says", text.raw().as_bytes());
             }
-            // the transaction is over
-            store::remove(PENDING);
             Ok(Outcome::Refused)
         }
         End::Done(_) => Err(Failure::Other("unexpected end")),
@@ -126,22 +151,29 @@ fn client() -> Client {
     Client::new(config.poll_interval(Duration::from_secs(60), Duration::from_secs(3600)))
 }
 
-/// What to begin with: a request that was held, a first one, a renewal, or nothing.
+/// The question about a request that was sent, and is held or was never answered.
 ///
 /// Not inlined, like others here: what it needs of the stack is free again while keys are at work.
 #[inline(never)]
-fn first(options: &Options, keys: &Keys, rng: &mut Rng<'_>) -> Result<Option<Step>, Failure> {
-    let client = client();
-    if let Some(saved) = store::read(PENDING) {
-        match client.resume(&saved) {
-            Ok(wait) => {
-                console::text("resumed", wait.transaction_id().as_bytes());
-                return wait.poll(rng).map(Some).map_err(|failed| failed.error.into());
-            }
-            // written by another version: start afresh
-            Err(error) => console::number("cannot resume: error", error.code().into()),
+fn resumed(rng: &mut Rng<'_>) -> Result<Option<Step>, Failure> {
+    let Some(saved) = store::read(PENDING) else { return Ok(None) };
+    match client().resume(&saved) {
+        Ok(wait) => {
+            console::text("resumed", wait.transaction_id().as_bytes());
+            wait.poll(rng).map(Some).map_err(|failed| failed.error.into())
+        }
+        // written by another version: start afresh
+        Err(error) => {
+            console::number("cannot resume: error", error.code().into());
+            Ok(None)
         }
     }
+}
+
+/// What to begin with: a first request, a renewal, or nothing.
+#[inline(never)]
+fn first(options: &Options, keys: &Keys, rng: &mut Rng<'_>) -> Result<Option<Step>, Failure> {
+    let client = client();
     match store::read(CERTIFICATE).map(CertificateDer::from) {
         None => {
             let request = NewEnrolment::builder(DistinguishedName::from(Name::parse(SUBJECT)?), keys.first())
@@ -184,15 +216,18 @@ fn go(
     let mut attempts = 1;
     loop {
         step = match step {
-            Step::Transmit(transmit) => match http.exchange(transmit.request()) {
-                Ok(response) => received(transmit, response, &mut attempts, rng)?,
-                Err(lost) if attempts < ATTEMPTS => {
-                    attempts += 1;
-                    console::text("once more", lost.text().as_bytes());
-                    Step::Transmit(transmit)
+            Step::Transmit(transmit) => {
+                announce(&transmit)?;
+                match http.exchange(transmit.request()) {
+                    Ok(response) => received(transmit, response, &mut attempts, rng)?,
+                    Err(lost) if attempts < ATTEMPTS => {
+                        attempts += 1;
+                        console::text("once more", lost.text().as_bytes());
+                        Step::Transmit(transmit)
+                    }
+                    Err(_) => return Err(Failure::Other("no answer from the CA")),
                 }
-                Err(_) => return Err(Failure::Other("no answer from the CA")),
-            },
+            }
             Step::Trust(trust) => trusted(trust, pin)?,
             Step::Sign(sign) => {
                 let signature = during(Work::Crypto, || keys.sign(sign.job(), rng));
@@ -205,6 +240,20 @@ fn go(
             Step::Wait(wait) => return Ok(End::Held(wait)),
             Step::Done(done) => return Ok(End::Done(done)),
         };
+    }
+}
+
+/// Stores what a request for a certificate asks for, before it goes out: the CA may have issued it when the power goes before
+/// the answer is here.
+#[inline(never)]
+fn announce(transmit: &Transmit) -> Result<(), Failure> {
+    // what polls ask about is stored already
+    if matches!(transmit.message_type(), None | Some(MessageType::CertPoll)) {
+        return Ok(());
+    }
+    match transmit.save()? {
+        Some(state) if !store::write(PENDING, &state) => Err(Failure::Other("cannot store the request")),
+        _ => Ok(()),
     }
 }
 
@@ -247,7 +296,7 @@ fn again(failed: Failed<Transmit>, attempts: &mut u32) -> Result<Step, Failure> 
     }
 }
 
-/// Stores the request before anything else: after that the power may go.
+/// Stores how often was asked, and what the CA's certificates are now.
 #[inline(never)]
 fn hold(wait: &Wait) -> Result<Outcome, Failure> {
     if !store::write(PENDING, &wait.save()?) {

@@ -24,9 +24,10 @@ const SIZE: usize = 256;
 const HALF: usize = SIZE / 2;
 const MASKED: usize = HALF + 8;
 
-/// Both are as good as the number, so they are wiped.
+/// What is as good as the number in it is wiped.
 type Residue<const N: usize> = Box<Zeroizing<FixedMontyForm<N>>>;
 type Parameters<const N: usize> = Box<Zeroizing<FixedMontyParams<N>>>;
+type Secret = Zeroizing<Vec<u8>>;
 type Multiplier<'a, const N: usize> = <FixedMontyForm<N> as MontyForm>::Multiplier<'a>;
 
 /// A number modulo an odd one, both big endian. Functions that are not inlined, here and below, give their stack back before
@@ -56,7 +57,7 @@ fn public_key<'a>(key: &SubjectPublicKeyInfo<'a>) -> Result<RsaPublicKey<'a>, Er
 
 /// Raises to the public exponent: `SIZE` bytes. `None` when the number is too large.
 #[inline(never)]
-fn public_operation(key: &RsaPublicKey<'_>, number: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+fn public_operation(key: &RsaPublicKey<'_>, number: &[u8]) -> Option<Secret> {
     if number.len() != SIZE || number >= key.modulus {
         return None;
     }
@@ -65,7 +66,7 @@ fn public_operation(key: &RsaPublicKey<'_>, number: &[u8]) -> Option<Zeroizing<V
 }
 
 #[inline(never)]
-fn public_power(base: &FixedMontyForm<{ U2048::LIMBS }>, exponent: &[u8]) -> Zeroizing<Vec<u8>> {
+fn public_power(base: &FixedMontyForm<{ U2048::LIMBS }>, exponent: &[u8]) -> Secret {
     let mut multiplier = Multiplier::from(base.params());
     let mut power = FixedMontyForm::one(base.params());
     for byte in exponent {
@@ -167,7 +168,7 @@ impl PrivateKey<'_> {
 
     /// Raises to the private exponent, by the Chinese remainder theorem.
     #[inline(never)]
-    fn operation(&self, number: &[u8], rng: &mut Rng<'_>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    fn operation(&self, number: &[u8], rng: &mut Rng<'_>) -> Result<Secret, KeyError> {
         let second = self.power(1, number, rng)?;
         let first = self.power(0, number, rng)?;
         self.joined(&first, &second).ok_or(KeyError::Invalid)
@@ -175,7 +176,7 @@ impl PrivateKey<'_> {
 
     /// The number modulo one of the primes, raised to its exponent.
     #[inline(never)]
-    fn power(&self, at: usize, number: &[u8], rng: &mut Rng<'_>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    fn power(&self, at: usize, number: &[u8], rng: &mut Rng<'_>) -> Result<Secret, KeyError> {
         let exponent = self.masked(at, rng)?;
         let base = self.reduced(at, number).ok_or(KeyError::Invalid)?;
         Ok(private_power(&base, &exponent))
@@ -183,7 +184,7 @@ impl PrivateKey<'_> {
 
     /// `exponent + random * (prime - 1)`, which raises to the same.
     #[inline(never)]
-    fn masked(&self, at: usize, rng: &mut Rng<'_>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    fn masked(&self, at: usize, rng: &mut Rng<'_>) -> Result<Secret, KeyError> {
         let mut random = [0; 8];
         rng.try_fill_bytes(&mut random).map_err(|_| KeyError::RandomFailed)?;
         let (low, high) =
@@ -211,7 +212,7 @@ impl PrivateKey<'_> {
 
     /// The number that is `first` modulo the first prime and `second` modulo the second.
     #[inline(never)]
-    fn joined(&self, first: &[u8], second: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    fn joined(&self, first: &[u8], second: &[u8]) -> Option<Secret> {
         let params = parameters(self.bytes(0))?;
         let mut factor = residue_with(first, &params);
         **factor -= &**residue_with(second, &params);
@@ -222,7 +223,7 @@ impl PrivateKey<'_> {
 
     /// `factor * q + second`
     #[inline(never)]
-    fn sum(&self, factor: &U1024, second: &[u8]) -> Zeroizing<Vec<u8>> {
+    fn sum(&self, factor: &U1024, second: &[u8]) -> Secret {
         let (low, high) = factor.widening_mul(&self.number(1));
         let (low, carry) = low.carrying_add(&U1024::from_be_slice(second), Limb::ZERO);
         let high = high.carrying_add(&U1024::ZERO, carry).0;
@@ -259,7 +260,7 @@ impl PrivateKey<'_> {
         encrypted: &[u8],
         key_length: usize,
         rng: &mut Rng<'_>,
-    ) -> Result<Option<(Zeroizing<Vec<u8>>, Choice)>, KeyError> {
+    ) -> Result<Option<(Secret, Choice)>, KeyError> {
         if encrypted.len() != SIZE || key_length > HALF {
             return Ok(None);
         }
@@ -276,7 +277,7 @@ impl PrivateKey<'_> {
 
 /// Raises to a private exponent, two bits at a time; all steps are the same, whatever the numbers are.
 #[inline(never)]
-fn private_power(base: &FixedMontyForm<{ U1024::LIMBS }>, exponent: &[u8]) -> Zeroizing<Vec<u8>> {
+fn private_power(base: &FixedMontyForm<{ U1024::LIMBS }>, exponent: &[u8]) -> Secret {
     let mut multiplier = Multiplier::from(base.params());
     let mut result = FixedMontyForm::one(base.params());
     let mut factor = Zeroizing::new(*base);
