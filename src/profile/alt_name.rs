@@ -45,17 +45,16 @@ impl AltNameTemplate {
         Self::read(kind, text, Some(vocabulary))
     }
 
-    /// The same for a text in which a server has put the values already.
+    /// The same for a text in which a server has put the values already: what RFC 5280 allows is allowed.
     pub fn without_variables(kind: AltNameType, text: &str) -> Result<Self, TemplateError> {
         Self::read(kind, text, None)
     }
 
     fn read(kind: AltNameType, text: &str, vocabulary: Option<&Vocabulary>) -> Result<Self, TemplateError> {
         let units = units(text);
-        let braces = vocabulary.is_none();
-        let wrong =
-            |character: char| FORBIDDEN.contains(&character) && (braces || !matches!(character, '{' | '}'));
-        if let Some(unit) = units.iter().find(|unit| wrong(unit.character)) {
+        // braces are looked at together with the variables
+        let wrong = |character: char| FORBIDDEN.contains(&character) && !matches!(character, '{' | '}');
+        if let Some(unit) = units.iter().find(|unit| wrong(unit.character) && vocabulary.is_some()) {
             return Err(TemplateError::ForbiddenChar { character: unit.character, at: unit.at });
         }
         let template = Self { kind, text: Text::parse(&units, vocabulary, text.len())? };
@@ -175,9 +174,10 @@ mod tests {
                 assert_eq!(template(kind, text), Err(error.clone()), "{text}");
             }
         }
-        for (character, text) in [('{', "a{b"), ('}', "a}b")] {
-            let read = AltNameTemplate::without_variables(Dns, text);
-            assert_eq!(read, Err(TemplateError::ForbiddenChar { character, at: 1 }));
+        let given = |kind, text| AltNameTemplate::without_variables(kind, text).map(|_| ());
+        assert_eq!(given(Uri, "urn:a;b"), Ok(()));
+        for text in ["urn:{{UserName}}", "urn:a|b"] {
+            assert_eq!(given(Uri, text), Err(TemplateError::UnsuitableValue { at: 0 }));
         }
     }
 

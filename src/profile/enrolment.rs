@@ -132,7 +132,7 @@ impl EnrolmentProfile {
             ca_identifier: None,
             retries: None,
         };
-        EnrolmentProfileBuilder { profile, urls: Vec::new() }
+        EnrolmentProfileBuilder { profile, urls: Vec::new(), pkiclient: false }
     }
 
     /// Whose certificate it is for.
@@ -266,6 +266,7 @@ pub struct EnrolmentProfileBuilder {
     profile: EnrolmentProfile,
     /// Still to be checked.
     urls: Vec<String>,
+    pkiclient: bool,
 }
 
 impl EnrolmentProfileBuilder {
@@ -280,6 +281,14 @@ impl EnrolmentProfileBuilder {
     #[must_use]
     pub fn server(mut self, url: &str) -> Self {
         self.urls.push(url.into());
+        self
+    }
+
+    /// Puts `/pkiclient.exe` behind the path of every server that does not end so, as Windows clients do it. NDES answers
+    /// with and without.
+    #[must_use]
+    pub fn append_pkiclient(mut self, on: bool) -> Self {
+        self.pkiclient = on;
         self
     }
 
@@ -355,7 +364,7 @@ impl EnrolmentProfileBuilder {
 
     /// The profile, or the first thing that is wrong with it.
     pub fn build(self) -> Result<EnrolmentProfile, ProfileError> {
-        let Self { mut profile, urls } = self;
+        let Self { mut profile, urls, pkiclient } = self;
         let certificate = profile.certificate;
         match &profile.subject {
             Some(subject) => subject.check(certificate).map_err(ProfileError::Subject)?,
@@ -379,8 +388,11 @@ impl EnrolmentProfileBuilder {
         if urls.is_empty() {
             return Err(ProfileError::NoServer);
         }
-        let server =
-            |(index, url): (usize, &String)| ScepUrl::parse(url).map_err(|_| ProfileError::Server { index });
+        let server = |(index, url): (usize, &String)| {
+            let parsed = ScepUrl::parse(url);
+            let parsed = parsed.and_then(|url| if pkiclient { url.with_pkiclient() } else { Ok(url) });
+            parsed.map_err(|_| ProfileError::Server { index })
+        };
         profile.servers = urls.iter().enumerate().map(server).collect::<Result<_, _>>()?;
         Ok(profile)
     }

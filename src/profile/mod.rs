@@ -94,11 +94,18 @@
 //! [`Renewal::builder`](crate::client::Renewal::builder), [`Client::renew`](crate::client::Client::renew). It is tried
 //! until it succeeds, and the old key stays until then.
 //!
+//! ## Profiles of other systems
+//!
+//! Apple's `com.apple.security.scep` dictionary and the Windows `ClientCertificateInstall/SCEP` nodes become the same
+//! [`EnrolmentProfile`]: see [`apple`] and [`windows`]. Their XML is for the caller to read.
+//!
 //! [`EnrolmentProfile::lint`] finds what a platform ignores or should not be given.
 
 mod alt_name;
+pub mod apple;
 mod enrolment;
 mod error;
+mod import;
 mod key;
 mod lint;
 mod renewal;
@@ -106,10 +113,12 @@ mod servers;
 mod subject;
 mod template;
 mod variable;
+pub mod windows;
 
 pub use alt_name::{AltNameTemplate, AltNameType};
 pub use enrolment::{EnrolmentProfile, EnrolmentProfileBuilder, Retries, SubjectNameFormat, ValidityPeriod};
 pub use error::{ProfileError, TemplateError, VariableNameError};
+pub use import::{CaFingerprint, ImportError, ImportFault, ImportFinding, Imported, SettingValue};
 pub use key::{HashFamilies, KeyProtection, KeyProvider, KeySize, KeyStore, NoKeyMade};
 pub use lint::{Finding, Platform};
 pub use renewal::{Jitter, RenewalState, RenewalThreshold};

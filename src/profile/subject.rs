@@ -1,7 +1,7 @@
 //! Subjects with variables in them.
 
 use super::error::TemplateError;
-use super::template::{Text, Unit};
+use super::template::{Text, Unit, units};
 use super::variable::{CertificateType, Values, Variable, Vocabulary};
 use crate::wire::distinguished_name::{
     DistinguishedName, DistinguishedNameBuilder, attribute_type, hexadecimal,
@@ -101,6 +101,22 @@ impl SubjectTemplate {
                 return Self(rdns).within_bounds();
             }
         }
+    }
+
+    /// A subject of relative distinguished names whose values are given: for profiles that come in another form than text.
+    pub(super) fn of(rdns: &[Vec<(&str, &str)>]) -> Result<Self, TemplateError> {
+        let attribute = |(key, value): &(&str, &str)| {
+            let oid = key_of(key, NameSyntax::Windows).ok_or(TemplateError::UnknownAttribute { at: 0 })?;
+            let text = Text::parse(&units(value), None, value.len())?;
+            let attribute = Attribute { oid, text, at: 0 };
+            attribute.encode(value)?;
+            Ok(attribute)
+        };
+        let rdn = |rdn: &Vec<(&str, &str)>| match rdn.as_slice() {
+            [] => Err(TemplateError::Empty { at: 0 }),
+            attributes => attributes.iter().map(attribute).collect::<Result<_, _>>().map(Rdn::Attributes),
+        };
+        Self(rdns.iter().map(rdn).collect::<Result<_, _>>()?).within_bounds()
     }
 
     /// The subject of no name.

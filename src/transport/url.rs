@@ -65,6 +65,18 @@ impl ScepUrl {
         Some(Self { text, https, host_start, host_end, path_start, port })
     }
 
+    /// The same URL with `/pkiclient.exe` behind its path, unless the path ends so already, in any letter case: what Windows
+    /// clients make of `/certsrv/mscep/mscep.dll`. [`ApiMisuse::Url`] when that is too long.
+    pub fn with_pkiclient(&self) -> Result<Self, Error> {
+        let last = self.path().rsplit('/').next().unwrap_or_default();
+        if last.eq_ignore_ascii_case("pkiclient.exe") {
+            return Ok(self.clone());
+        }
+        let mut text = self.text.clone();
+        text.push_str(if last.is_empty() { "pkiclient.exe" } else { "/pkiclient.exe" });
+        Self::parse(&text)
+    }
+
     /// The whole URL: the text that was parsed, with the default path where it had none.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -241,6 +253,25 @@ mod tests {
         ] {
             assert_eq!(ScepUrl::parse(url).unwrap().as_str(), url);
         }
+    }
+
+    // A21
+    #[test]
+    fn windows_clients_put_a_program_behind_the_path() {
+        for (url, expected) in [
+            ("http://a/certsrv/mscep/mscep.dll", "http://a/certsrv/mscep/mscep.dll/pkiclient.exe"),
+            ("http://a/certsrv/mscep/", "http://a/certsrv/mscep/pkiclient.exe"),
+            ("http://a/mscep.dll/PKIClient.exe", "http://a/mscep.dll/PKIClient.exe"),
+            ("http://a", "http://a/cgi-bin/pkiclient.exe"),
+            ("http://a/pkiclient.exe/x", "http://a/pkiclient.exe/x/pkiclient.exe"),
+        ] {
+            let url: ScepUrl = url.parse().unwrap();
+            let with = url.with_pkiclient().unwrap();
+            assert_eq!(with.as_str(), expected);
+            assert_eq!(with.with_pkiclient().as_ref(), Ok(&with));
+        }
+        let longest: ScepUrl = format!("http://a/{}", "x".repeat(2039)).parse().unwrap();
+        assert_eq!(longest.with_pkiclient(), Err(ApiMisuse::Url.into()));
     }
 
     #[test]
