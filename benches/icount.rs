@@ -12,6 +12,9 @@ mod blind;
 mod callgrind;
 #[path = "icount/peer.rs"]
 mod peer;
+#[allow(unused_imports, reason = "each program takes what it needs")]
+#[path = "../tests/shared/provider.rs"]
+mod provider;
 #[allow(dead_code, reason = "shared with the tests")]
 #[path = "../tests/it/requests.rs"]
 mod requests;

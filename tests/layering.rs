@@ -4,6 +4,7 @@
 //! error <- wire <- crypto <- message <- client, server      transport <- client, server
 //!                               ^-- inspect -> transport
 //!                    ^-- crypto::rustcrypto                 client and server never meet; profile -> client
+//!                    ^-- crypto::aws_lc_rs -> crypto::rustcrypto, for what is old
 //! ```
 //!
 //! Comments, strings, and items under `#[cfg(test)]` do not count. `lib.rs` may import anything.
@@ -21,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("wire", &["error"]),
     ("crypto", &["error", "wire"]),
     ("rustcrypto", &["crypto", "error", "wire"]),
+    ("aws_lc_rs", &["crypto", "error", "wire", "rustcrypto"]),
     ("transport", &["error"]),
     ("message", &["wire", "crypto", "error"]),
     // It takes the HTTP off a capture, and so needs the text encodings of the transport.
@@ -30,6 +32,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     // What a device is told to ask for; the messages are the client's.
     ("profile", &["client", "wire", "crypto", "transport", "error"]),
 ];
+
+/// Layers that are modules of `crypto`.
+const PROVIDERS: [&str; 2] = ["rustcrypto", "aws_lc_rs"];
 
 /// Foreign crates that only one layer may name.
 const FOREIGN: &[(&str, &str)] = &[
@@ -44,6 +49,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("p256", "rustcrypto"),
     ("p384", "rustcrypto"),
     ("pbkdf2", "rustcrypto"),
+    ("aws_lc_rs", "aws_lc_rs"),
 ];
 
 #[test]
@@ -102,12 +108,15 @@ fn module_path(file: &Path) -> Vec<String> {
 /// The layer of a module or item path that starts at the root; `None` is the root itself or something unknown.
 fn layer(path: &[String]) -> Option<&'static str> {
     let name = match path {
-        [first, second, ..] if first == "crypto" && second == "rustcrypto" => second,
+        [first, second, ..] if first == "crypto" && PROVIDERS.contains(&second.as_str()) => second,
         [first, ..] => first,
         [] => return None,
     };
     // Only `crypto::rustcrypto` is that layer.
-    LAYERS.iter().map(|(layer, _)| *layer).find(|layer| layer == name && (path[0] != "rustcrypto"))
+    LAYERS
+        .iter()
+        .map(|(layer, _)| *layer)
+        .find(|layer| layer == name && !PROVIDERS.contains(&path[0].as_str()))
 }
 
 /// What the code of one module imports and should not.
@@ -386,6 +395,11 @@ fn the_checker_finds_every_forbidden_arrow() {
         ("crypto/mod.rs", "use self::rustcrypto::PROVIDER;"),
         ("crypto/keys.rs", "use super::rustcrypto;"),
         ("crypto/rustcrypto/rsa.rs", "use crate::transport::Method;"),
+        ("crypto/rustcrypto/rsa.rs", "use crate::crypto::aws_lc_rs::PROVIDER;"),
+        ("crypto/aws_lc_rs/rsa.rs", "use crate::message::Opened;"),
+        ("crypto/aws_lc_rs/rsa.rs", "use sha1::Sha1;"),
+        ("crypto/keys.rs", "use super::aws_lc_rs::SoftwareKey;"),
+        ("crypto/ring.rs", "use ::aws_lc_rs::digest;"),
         ("transport/mod.rs", "use crate::wire;"),
         ("transport/url.rs", "use super::super::wire::Limits;"),
         ("message/open.rs", "use crate::crypto::{Provider, rustcrypto::PROVIDER};"),

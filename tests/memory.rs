@@ -11,6 +11,9 @@
 mod cert_rep;
 #[path = "it/client_kit.rs"]
 mod client_kit;
+#[allow(unused_imports, reason = "each program takes what it needs")]
+#[path = "shared/provider.rs"]
+mod provider;
 #[path = "it/reading.rs"]
 mod reading;
 #[path = "it/requests.rs"]

@@ -5,6 +5,9 @@
 
 #[path = "openssl/algorithms.rs"]
 mod algorithms;
+#[allow(unused_imports, reason = "each program takes what it needs")]
+#[path = "shared/provider.rs"]
+mod provider;
 #[path = "oracle/support.rs"]
 mod support;
 
@@ -583,7 +586,7 @@ fn certs_only_messages_go_both_ways() {
     work.write("ours", &certs_only::encode(&certificates));
     work.openssl("pkcs7 -inform DER -in ours -print_certs -out printed");
     let printed = String::from_utf8(work.read("printed")).unwrap();
-    let read = scep::crypto::rustcrypto::certificates_from_pem(&printed).unwrap();
+    let read = crate::provider::certificates_from_pem(&printed).unwrap();
     assert_eq!(read, ders);
     let printed = work.openssl("cms -cmsout -print -noout -inform DER -in ours");
     assert!(printed.contains("eContent: <ABSENT>") && printed.contains("version: 1"), "{printed}");
@@ -615,7 +618,7 @@ fn openssl_verifies_our_next_ca_certificates() {
     // by those who look at the outer certificates
     work.openssl("pkcs7 -inform DER -in message -print_certs -out printed");
     let printed = String::from_utf8(work.read("printed")).unwrap();
-    let read = scep::crypto::rustcrypto::certificates_from_pem(&printed).unwrap();
+    let read = crate::provider::certificates_from_pem(&printed).unwrap();
     assert_eq!(read, [CA.certificate(), next]);
     let printed = work.openssl("cms -cmsout -print -noout -inform DER -in message");
     assert!(printed.contains("Jan  2 03:04:05 2026 GMT"), "{printed}");
@@ -655,7 +658,7 @@ fn certificates_of_openssl_chain_here() {
 #[test]
 #[ignore = "needs the openssl program; CI runs it with --ignored"]
 fn keys_of_openssl_are_read() {
-    use scep::crypto::rustcrypto::SoftwareKey;
+    use crate::provider::SoftwareKey;
     let work = Work::new("keys");
     let key = DEVICE.key();
     work.openssl("pkcs8 -topk8 -nocrypt -in device.key -outform DER -out pkcs8");

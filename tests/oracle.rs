@@ -10,6 +10,9 @@ mod algorithms;
 mod modern;
 #[path = "oracle/primitives.rs"]
 mod primitives;
+#[allow(unused_imports, reason = "each program takes what it needs")]
+#[path = "shared/provider.rs"]
+mod provider;
 #[path = "oracle/read.rs"]
 mod read;
 #[path = "oracle/read_requests.rs"]

@@ -4,6 +4,9 @@
 #![allow(unsafe_code, reason = "a global allocator; the library itself forbids unsafe code")]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test")]
 
+#[allow(unused_imports, reason = "each program takes what it needs")]
+#[path = "shared/provider.rs"]
+mod provider;
 #[allow(dead_code, reason = "other tests use more of it")]
 #[path = "it/support.rs"]
 mod support;

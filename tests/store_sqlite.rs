@@ -6,6 +6,9 @@
 #[path = "../examples/server/held.rs"]
 #[allow(dead_code)]
 mod held;
+#[allow(unused_imports, reason = "each program takes what it needs")]
+#[path = "shared/provider.rs"]
+mod provider;
 #[path = "../examples/server/register.rs"]
 #[allow(dead_code)]
 mod register;

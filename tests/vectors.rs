@@ -6,15 +6,18 @@
 mod make;
 #[path = "vectors/manifest.rs"]
 mod manifest;
+#[allow(unused_imports, reason = "each program takes what it needs")]
+#[path = "shared/provider.rs"]
+mod provider;
 #[path = "vectors/read.rs"]
 mod read;
 
+use crate::provider::{
+    PBKDF2_SHA1, PBKDF2_SHA256, PBKDF2_SHA384, PBKDF2_SHA512, PROVIDER, PROVIDER_WITH_LEGACY,
+};
 use manifest::{Fact, Facts, Vector};
 use read::With;
 use scep::crypto::Provider;
-use scep::crypto::rustcrypto::{
-    PBKDF2_SHA1, PBKDF2_SHA256, PBKDF2_SHA384, PBKDF2_SHA512, PROVIDER, PROVIDER_WITH_LEGACY,
-};
 use scep::message::Unverified;
 use scep::wire::Limits;
 use std::collections::BTreeSet;

@@ -11,6 +11,9 @@ extern crate alloc;
 mod content;
 #[path = "wycheproof/firmware.rs"]
 mod firmware;
+#[allow(unused_imports, reason = "each program takes what it needs")]
+#[path = "shared/provider.rs"]
+mod provider;
 #[path = "wycheproof/signatures.rs"]
 mod signatures;
 #[path = "wycheproof/tally.rs"]

@@ -1,8 +1,8 @@
 //! A server taken apart into its steps, whose random numbers are the same each time.
 
+use crate::provider::{PBKDF2_SHA256, PROVIDER};
 use crate::requests::{CA, CA_CERTIFICATE};
 use crate::support::{CHALLENGE, NOW, SplitMix, at, seeded};
-use scep::crypto::rustcrypto::{PBKDF2_SHA256, PROVIDER};
 use scep::crypto::{ChallengePassword, Provider, Random, Rng, SignJob, Signature};
 use scep::pki_types::CertificateDer;
 use scep::server::{

@@ -4,21 +4,31 @@
 //! application does not list is dropped by the linker; private keys stay with their owner behind [`Signer`] and
 //! [`Decryptor`], or behind the jobs themselves ([`SignJob`], [`DecryptJob`]) where a call has to wait.
 
+#[cfg(feature = "aws-lc-rs")]
+pub mod aws_lc_rs;
 #[cfg(feature = "server")]
 mod hmac;
 mod keys;
 pub(crate) mod password;
+#[cfg(all(feature = "pem", any(feature = "rustcrypto", feature = "aws-lc-rs")))]
+mod pem;
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc-rs"))]
+mod private_key;
 pub(crate) mod random;
+mod ring;
 #[cfg(feature = "rustcrypto")]
 pub mod rustcrypto;
 mod secret;
+mod software;
 
 #[cfg(feature = "server")]
 pub(crate) use hmac::hmac_sha256;
 pub use keys::{DecryptJob, Decryptor, NoKey, Purpose, Recipient, SignJob, Signature, Signer};
 pub use rand_core;
 pub use random::{Random, Rng};
+pub use ring::KeyRing;
 pub use secret::{ChallengePassword, ContentKey, Unwrapped};
+pub use software::{KeyType, SharedKey};
 pub use subtle::Choice;
 
 pub use crate::error::{KeyError, RngFailed};

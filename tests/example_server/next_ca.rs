@@ -91,7 +91,7 @@ fn what_the_next_ca_issued_is_revoked_in_its_own_list() {
 #[test]
 fn without_a_next_ca_there_is_an_http_error() {
     let lab = Lab::new("no-next", |_| {});
-    let (mut transport, ring) = (&lab, KeyRing::new(&[]));
+    let (mut transport, ring) = (&lab, KeyRing::default());
     let step = client().fetch_next_ca(URL, lab.ca()).unwrap();
     let trust = |trust: scep::client::Trust| trust.matching_sha256(&[0; 32]);
     let (rng, now) = (&mut Random::system(), Some(UnixTime::now()));

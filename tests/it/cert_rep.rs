@@ -1,7 +1,7 @@
 //! Replies that the library would never make.
 
+use crate::provider::{PROVIDER, PROVIDER_WITH_LEGACY};
 use crate::support::{SplitMix, TestKey, seeded, tlv};
-use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY};
 use scep::crypto::{ContentCipher, ContentEncryption, Digest, KeyTransport, SignatureScheme};
 use scep::message::{Unverified, envelope};
 use scep::pki_types::CertificateDer;

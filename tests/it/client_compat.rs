@@ -2,9 +2,9 @@
 
 use crate::cert_rep::{Asked, CertRep, OCTET_STRING};
 use crate::client_kit::*;
+use crate::provider::{PROVIDER, PROVIDER_WITH_LEGACY};
 use crate::support::*;
 use scep::client::{Client, ClientConfig, Compat, Done, Step, Trust, TrustedCa};
-use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY};
 use scep::crypto::{ContentEncryption, Digest, KeyTransport, Provider};
 use scep::error::{ApiMisuse, Error, PeerMisbehaved};
 use scep::message::Unverified;

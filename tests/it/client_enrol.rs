@@ -1,9 +1,9 @@
 //! Whole enrolments, and which CA a device talks to.
 
+use crate::provider::PROVIDER;
 use crate::support::*;
 use scep::client::{Client, ClientConfig, Done, DriveCause, Driven, Step};
 use scep::crypto::ChallengePassword;
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::error::{ApiMisuse, Error, FailInfo, PeerMisbehaved};
 use scep::transport::Method;
 use scep::wire::{Capability, Certificate, DistinguishedName};

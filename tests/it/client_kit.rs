@@ -1,9 +1,9 @@
 //! A device that has a certificate already, and a CA whose answers are made by hand.
 
 use crate::cert_rep::{Asked, CertRep};
+use crate::provider::{KeyRing, PROVIDER, PROVIDER_WITH_LEGACY};
 use crate::support::*;
 use scep::client::{Client, ClientConfig, Failed, Renewal, Step, Transmit, TrustedCa};
-use scep::crypto::rustcrypto::{KeyRing, PROVIDER, PROVIDER_WITH_LEGACY};
 use scep::crypto::{Decryptor, Purpose, Random, Signer};
 use scep::message::{OpenPolicy, Unverified};
 use scep::pki_types::{CertificateDer, UnixTime};

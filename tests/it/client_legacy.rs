@@ -1,9 +1,9 @@
 //! What RFC 8894 section 2.9 advises against: refused, unless somebody asked for it.
 
 use crate::cert_rep::{Asked, CertRep, enveloped_with};
+use crate::provider::{AES_256_CBC, DES_CBC, PROVIDER, PROVIDER_WITH_LEGACY, TRIPLE_DES_CBC};
 use crate::support::*;
 use scep::client::{Client, ClientConfig, Compat, DriveCause, Step, Transmit};
-use scep::crypto::rustcrypto::{AES_256_CBC, DES_CBC, PROVIDER, PROVIDER_WITH_LEGACY, TRIPLE_DES_CBC};
 use scep::crypto::{ContentCipher, Digest, Provider};
 use scep::error::{ApiMisuse, Error, Unsupported};
 use scep::pki_types::CertificateDer;

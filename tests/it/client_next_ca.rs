@@ -2,9 +2,9 @@
 
 use crate::cert_rep::{Asked, CertRep, OCTET_STRING, PRINTABLE_STRING};
 use crate::client_kit::*;
+use crate::provider::PROVIDER;
 use crate::support::*;
 use scep::client::{Done, Failed, NextCa, Renewal, Step, Transmit, TrustedCa};
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::crypto::{Digest, SignatureScheme};
 use scep::error::{BadSignature, Error, InvalidMessage};
 use scep::message::Unverified;

@@ -4,11 +4,11 @@ mod whole;
 
 use crate::cert_rep::{Asked, CertRep, enveloped};
 use crate::client_kit::{content, standard};
+use crate::provider::{KeyRing, KeyType, PBKDF2_SHA256, PROVIDER, SoftwareKey};
 use crate::support::*;
 use scep::client::{
     Client, ClientConfig, Compat, Failed, NewEnrolment, Query, Renewal, Step, Transmit, TrustedCa, Wait,
 };
-use scep::crypto::rustcrypto::{KeyRing, KeyType, PBKDF2_SHA256, PROVIDER, SoftwareKey};
 use scep::crypto::{
     ChallengePassword, ContentEncryption, Decryptor, Digest, KeyTransport, Provider, Purpose, Random,
     SignatureScheme, Signer,
@@ -34,7 +34,9 @@ fn password(text: &str) -> ChallengePassword {
 }
 
 fn curve(seed: u64) -> SoftwareKey {
-    SoftwareKey::generate(KeyType::EcP256, &mut seeded(seed)).unwrap()
+    // the one provider that makes the same key of the same numbers
+    let key = scep::crypto::rustcrypto::SoftwareKey::generate(KeyType::EcP256, &mut seeded(seed)).unwrap();
+    SoftwareKey::from_pkcs8(&key.to_pkcs8()).unwrap()
 }
 
 fn switched_on() -> ClientConfig {

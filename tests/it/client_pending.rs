@@ -2,11 +2,11 @@
 
 use crate::cert_rep::{Asked, CertRep};
 use crate::client_kit::{Kit, standard};
+use crate::provider::PROVIDER;
 use crate::support::*;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use scep::client::{Client, ClientConfig, Done, Driven, Query, Step, TrustedCa, Wait};
 use scep::crypto::rand_core::{TryCryptoRng, TryRng};
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::error::{ApiMisuse, Error, FailInfo, InvalidMessage, Limit, PeerMisbehaved, RngFailed};
 use scep::message::Unverified;
 use scep::pki_types::CertificateDer;

@@ -2,11 +2,11 @@
 
 use crate::cert_rep::{Asked, CertRep, PRINTABLE_STRING, reply};
 use crate::client_kit::*;
+use crate::provider::{KeyRing, KeyType, PROVIDER, SoftwareKey};
 use crate::support::*;
 use scep::client::{
     Client, ClientConfig, Done, NewEnrolment, Renewal, RenewalStyle, Step, Transport, Trust, Wait, drive,
 };
-use scep::crypto::rustcrypto::{KeyRing, KeyType, PROVIDER, SoftwareKey};
 use scep::crypto::{ChallengePassword, Digest, Purpose};
 use scep::error::{ApiMisuse, BadEnvelope, BadSignature, Error, FailInfo, InvalidMessage, PeerMisbehaved};
 use scep::message::Unverified;

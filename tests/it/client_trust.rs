@@ -1,9 +1,9 @@
 //! From what GetCACaps and GetCACert answer to a CA that is trusted, and the request that is made for it.
 
 use crate::cert_rep::{Asked, CertRep, PRINTABLE_STRING};
+use crate::provider::PROVIDER;
 use crate::support::*;
 use scep::client::{ClientConfig, Done, Step, Transmit, TrustedCa};
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::crypto::{ContentEncryption, Digest};
 use scep::error::{BadSignature, Error, InvalidMessage, Limit};
 use scep::message::Unverified;
@@ -232,7 +232,7 @@ fn an_ra_that_says_so_comes_before_an_end_entity_that_says_nothing() {
     let silent = Template::leaf("CN=a device").sign(TestKey::device().soft.public_key_der(), &TestKey::ca());
     let ra = Template { purposes: vec![scep::wire::Oid::CMC_RA], ..Template::leaf("CN=RA") };
     let ra = ra.sign(TestKey::ra().soft.public_key_der(), &TestKey::ca());
-    let config = scep::client::ClientConfig::new(&scep::crypto::rustcrypto::PROVIDER);
+    let config = scep::client::ClientConfig::new(&crate::provider::PROVIDER);
     for others in [[silent.clone(), ra.clone()], [ra.clone(), silent.clone()]] {
         let listed = scep::wire::Capabilities::new();
         let ca = scep::client::TrustedCa::new(

@@ -3,9 +3,9 @@
 
 use crate::client_fetch::CrlTemplate;
 use crate::client_kit::*;
+use crate::provider::{KeyRing, PROVIDER};
 use crate::support::*;
 use scep::client::{Done, Driven, Issued, Query, Renewal, Step, Transport, Trust, TrustedCa, drive};
-use scep::crypto::rustcrypto::{KeyRing, PROVIDER};
 use scep::crypto::{Random, Rng};
 use scep::error::FailInfo;
 use scep::pki_types::CertificateDer;

@@ -1,7 +1,7 @@
 //! A provider that notes for which public keys arithmetic was done.
 
+use crate::provider::{ECDSA_SHA256, PROVIDER, RSA_PKCS1_SHA256, RSA_PKCS1V15};
 use scep::Error;
-use scep::crypto::rustcrypto::{ECDSA_SHA256, PROVIDER, RSA_PKCS1_SHA256, RSA_PKCS1V15};
 use scep::crypto::{ContentKey, KeyTransport, KeyWrapper, Provider, Rng, SignatureScheme, Verifier};
 use scep::wire::SubjectPublicKeyInfo;
 use std::cell::RefCell;

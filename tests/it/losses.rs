@@ -6,9 +6,9 @@
 mod anywhere;
 mod cases;
 
+use crate::provider::PROVIDER;
 use crate::support::*;
 use scep::client::{Client, ClientConfig, Done, DriveCause, DriveError, Driven, Step, Transport, Wait};
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::crypto::{Random, Rng};
 use scep::message::Unverified;
 use scep::pki_types::CertificateDer;

@@ -22,6 +22,9 @@ mod limits;
 mod losses;
 mod paths;
 mod profile;
+#[allow(unused_imports, reason = "each program takes what it needs")]
+#[path = "../shared/provider.rs"]
+mod provider;
 mod quirks;
 mod reading;
 mod requests;
@@ -45,3 +48,5 @@ mod server_uniform;
 mod support;
 mod transaction_rows;
 mod transactions;
+#[cfg(feature = "aws-lc-rs")]
+mod two_providers;

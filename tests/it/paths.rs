@@ -1,10 +1,10 @@
 //! Certificate paths (RFC 5280 section 6): which issuers are taken, in which order they may come.
 
+use crate::provider::PROVIDER;
 use crate::requests::{CA, DEVICE, DEVICE_2, Key, RA, STRANGER, X509, algorithm, seq};
 use crate::server_kit::certificate;
 use crate::support::{NOW, at, tlv};
 use scep::Error;
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::error::{BadSignature, Limit};
 use scep::message::{PathContext, check_path};
 use scep::pki_types::CertificateDer;

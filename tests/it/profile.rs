@@ -1,9 +1,9 @@
 //! A managed device that follows its profile, against the library's server.
 
+use crate::provider::{PROVIDER, SoftwareKey};
 use crate::support::*;
 use der::{Decode as _, Encode as _};
 use scep::client::{Client, ClientConfig, Done, DriveError, Driven, Issued, Transport, Trust, drive};
-use scep::crypto::rustcrypto::{PROVIDER, SoftwareKey};
 use scep::crypto::{ChallengePassword, KeyError, Purpose, Rng, SignJob, Signature, Signer};
 use scep::pki_types::CertificateDer;
 use scep::profile::{

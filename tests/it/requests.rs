@@ -4,11 +4,11 @@
 //! Csr -> Envelope -> Message -> bytes
 //! ```
 
+use crate::provider::{PROVIDER_WITH_LEGACY, SoftwareKey};
 use crate::support::{CHALLENGE, NOW, YEAR, name, tlv};
 use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 use rsa::{BoxedUint, PrivateKey, hazmat};
-use scep::crypto::rustcrypto::{PROVIDER_WITH_LEGACY, SoftwareKey};
 use scep::crypto::{ContentCipher, ContentEncryption, Digest};
 use scep::wire::{Certificate, ExtensionsBuilder, KeyUsage, Oid};
 use std::sync::LazyLock;
@@ -379,7 +379,7 @@ pub(crate) fn issuer_and_serial(certificate: &[u8]) -> Vec<u8> {
 
 pub(crate) fn cipher(id: ContentEncryption) -> &'static dyn ContentCipher {
     match id {
-        ContentEncryption::DesCbc => &scep::crypto::rustcrypto::DES_CBC,
+        ContentEncryption::DesCbc => &crate::provider::DES_CBC,
         id => PROVIDER_WITH_LEGACY.cipher(id).unwrap(),
     }
 }

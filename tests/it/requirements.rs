@@ -2,13 +2,13 @@
 
 use crate::cert_rep::{Asked, CertRep, enveloped, reply};
 use crate::client_kit::{content, list, standard};
+use crate::provider::{PROVIDER, PROVIDER_WITH_LEGACY};
 use crate::requests::*;
 use crate::server_kit::*;
 use crate::support::{
     CHALLENGE, Ca, DEVICE_NAME, Device, NOW, Policy, Template, URL, at, holds, issued_step, name, tlv,
 };
 use scep::client::{Client, ClientConfig, Compat, Done, Driven, NewEnrolment, Step, Transmit, TrustedCa};
-use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY};
 use scep::error::{ApiMisuse, Unsupported};
 use scep::message::Unverified;
 use scep::pki_types::CertificateDer;

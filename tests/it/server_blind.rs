@@ -1,10 +1,10 @@
 //! What a message costs the server's keys and hash functions does not depend on what only the private key can tell.
 
+use crate::provider::{PBKDF2_SHA256, PROVIDER, RSA_PKCS1_SHA256, SHA256};
 use crate::requests::*;
 use crate::server_kit::*;
 use crate::support::{CHALLENGE, name, seeded, tlv};
 use scep::Error;
-use scep::crypto::rustcrypto::{PBKDF2_SHA256, PROVIDER, RSA_PKCS1_SHA256, SHA256};
 use scep::crypto::{
     ChallengePassword, ContentEncryption, Digest, DigestAlgorithm, DigestValue, Provider, SignatureScheme,
     Verifier,

@@ -1,9 +1,9 @@
 //! GetCACaps and GetCACert, the certificates behind them, and which keys then open requests and sign replies.
 
+use crate::provider::{PROVIDER, PROVIDER_WITH_LEGACY};
 use crate::reading::certs_only;
 use crate::requests::*;
 use crate::server_kit::*;
-use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY};
 use scep::error::{ApiMisuse, BadEnvelope, Error};
 use scep::server::{Identity, Responder, ServerConfig};
 use scep::transport::HttpRequest;
@@ -42,11 +42,11 @@ fn capabilities_follow_the_provider() {
     assert_eq!(text(&server, "/scep?operation=GetCACaps"), expected);
 
     static SMALL: scep::crypto::Provider = scep::crypto::Provider {
-        digests: &[&scep::crypto::rustcrypto::SHA256],
-        ciphers: &[&scep::crypto::rustcrypto::AES_128_CBC],
+        digests: &[&crate::provider::SHA256],
+        ciphers: &[&crate::provider::AES_128_CBC],
         read_only_ciphers: &[],
-        wrappers: &[&scep::crypto::rustcrypto::RSA_PKCS1V15],
-        verifiers: &[&scep::crypto::rustcrypto::RSA_PKCS1_SHA256],
+        wrappers: &[&crate::provider::RSA_PKCS1V15],
+        verifiers: &[&crate::provider::RSA_PKCS1_SHA256],
         password_kdfs: &[],
     };
     let small = Server::with(config_with(&SMALL));

@@ -1,9 +1,9 @@
 //! Enrolments that have to work, in every form that clients send.
 
+use crate::provider::PROVIDER_WITH_LEGACY;
 use crate::requests::*;
 use crate::server_kit::*;
 use crate::support::{CHALLENGE, NOW, YEAR, name, tlv};
-use scep::crypto::rustcrypto::PROVIDER_WITH_LEGACY;
 use scep::error::Unsupported;
 use scep::server::Event;
 use scep::transport::{HttpRequest, base64_encode, percent_encode};

@@ -150,7 +150,8 @@ fn at_every_draw(prepare: fn() -> Server, message: &Message, expected: &str) {
     let mut good = FailsAt::new(usize::MAX);
     let server = prepare();
     assert_eq!(server.serve_with(request(), &mut good).cert_rep().status, expected);
-    assert!(good.draws > 1);
+    // where AWS-LC wraps content keys, it draws its own numbers
+    assert!(good.draws > usize::from(cfg!(not(feature = "aws-lc-rs"))));
     for fails_at in 0..good.draws {
         let server = prepare();
         let before = server.snapshot();
@@ -202,6 +203,7 @@ fn a_generator_that_fails_during_a_refusal_is_503() {
 }
 
 // T52: a stuck generator is an error as well, and not an endless loop
+#[cfg_attr(feature = "aws-lc-rs", ignore = "its wrapping asks a generator of its own")]
 #[test]
 fn a_generator_of_zeros_ends_in_503() {
     struct Zeros;

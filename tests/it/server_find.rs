@@ -1,10 +1,10 @@
 //! GetCert and GetCRL: who may ask for what, one answer for all that is not found, and nothing stored.
 
+use crate::provider::PROVIDER;
 use crate::requests::*;
 use crate::server_kit::*;
 use crate::support::{NOW, YEAR, name, seeded, tlv};
 use scep::Error;
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::error::{ApiMisuse, BadEnvelope, InvalidMessage, PeerMisbehaved, Unavailable, Unsupported};
 use scep::server::{CertificateAccess, Decide, Exchange, Identity, ServerConfig, Status};
 use scep::wire::{FailInfo, MessageType, Oid};

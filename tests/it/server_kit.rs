@@ -1,12 +1,12 @@
 //! A responder with keys that count, a store that can be looked into, and faults that can be switched on.
 
+use crate::provider::PROVIDER;
 use crate::reading::{CertRep, Opened};
 use crate::requests::{
     CA, CA_CERTIFICATE, DEVICE, DEVICE_CERTIFICATE, Key, Message, NONCE, PRINTABLE, TRANSACTION, X509,
 };
 use crate::support::{CHALLENGE, NOW, SplitMix, at, seeded};
 use scep::Error;
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::crypto::{
     ChallengePassword, ContentEncryption, DecryptJob, Decryptor, Digest, KeyError, Random, Rng, SignJob,
     Signature, Signer, Unwrapped,

@@ -1,5 +1,6 @@
 //! GetNextCACert: signed once, served without a key, read by readers of both kinds.
 
+use crate::provider::PROVIDER;
 use crate::reading::{certs_only, elements};
 use crate::requests::*;
 use crate::server_kit::*;
@@ -7,7 +8,6 @@ use crate::support::{NOW, at, seeded};
 use cms::content_info::ContentInfo;
 use cms::signed_data::SignedData;
 use scep::Error;
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::crypto::{Digest, Purpose, Signature};
 use scep::error::{ApiMisuse, KeyError};
 use scep::pki_types::CertificateDer;

@@ -1,9 +1,9 @@
 //! One-time challenges: spent once, by one request, for what they allow, and in one step with the transaction.
 
+use crate::provider::PROVIDER;
 use crate::requests::*;
 use crate::server_kit::*;
 use crate::support::{NOW, at, name, seeded};
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::crypto::{ChallengePassword, Rng};
 use scep::error::{PeerMisbehaved, Unavailable};
 use scep::server::{

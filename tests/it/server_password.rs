@@ -1,10 +1,10 @@
 //! Keys that cannot decrypt: messages under the challenge password (RFC 8894 section 3.1).
 
+use crate::provider::{KeyRing, KeyType, PBKDF2_SHA256, PROVIDER, SoftwareKey};
 use crate::requests::{CA, CA_CERTIFICATE, DEVICE, DEVICE_CERTIFICATE, Message, pkcs_req};
 use crate::server_kit::{Issuer, certificate};
 use crate::support::{CHALLENGE, NOW, at, holds, seeded};
 use scep::Error;
-use scep::crypto::rustcrypto::{KeyRing, KeyType, PBKDF2_SHA256, PROVIDER, SoftwareKey};
 use scep::crypto::{ChallengePassword, ContentEncryption, Digest, Provider, Purpose, Rng, SignJob};
 use scep::error::{BadEnvelope, Limit, PeerMisbehaved, Unsupported};
 use scep::message::{Addressee, Draft, Fields, OpenPolicy, Unverified, envelope};
@@ -32,7 +32,9 @@ fn password(text: &str) -> ChallengePassword {
 }
 
 fn curve(seed: u64) -> SoftwareKey {
-    SoftwareKey::generate(KeyType::EcP256, &mut seeded(seed)).unwrap()
+    // the one provider that makes the same key of the same numbers
+    let key = scep::crypto::rustcrypto::SoftwareKey::generate(KeyType::EcP256, &mut seeded(seed)).unwrap();
+    SoftwareKey::from_pkcs8(&key.to_pkcs8()).unwrap()
 }
 
 fn sign(key: &SoftwareKey, message: Vec<u8>, purpose: Purpose) -> Vec<u8> {

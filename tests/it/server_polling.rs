@@ -490,7 +490,7 @@ fn an_owner_can_say_why_an_authorised_request_is_refused() {
     assert!(!answer.changed);
     let message =
         scep::message::Unverified::parse(answer.outcome.reply.body.clone(), &Limits::DEFAULT).unwrap();
-    let verified = message.verify_as_sent(&scep::crypto::rustcrypto::PROVIDER).unwrap();
+    let verified = message.verify_as_sent(&crate::provider::PROVIDER).unwrap();
     let attributes = verified.attributes().unwrap();
     assert_eq!(attributes.fail_info(), Ok(Some(FailInfo::BadRequest)));
     assert_eq!(attributes.fail_info_text().unwrap().as_deref(), why.get(..255));

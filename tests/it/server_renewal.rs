@@ -1,10 +1,10 @@
 //! Renewal: who may, what for, and that the type of a message alone gives nothing.
 
+use crate::provider::{PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
 use crate::requests::*;
 use crate::server_kit::*;
 use crate::support::{CHALLENGE, NOW, YEAR, at, name, seeded, tlv};
 use scep::Error;
-use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
 use scep::crypto::{ChallengePassword, Purpose, SignJob};
 use scep::error::{BadSignature, InvalidMessage, PeerMisbehaved, Unsupported};
 use scep::server::{

@@ -1,12 +1,12 @@
 //! One refusal for everything from the encrypted key to the challenge: what came back, and the work that was done for
 //! it, must not tell which it was (RFC 3218). Polls are answered without a look inside.
 
+use crate::provider::{AES_128_CBC, PROVIDER, RSA_PKCS1_SHA256, RSA_PKCS1V15};
 use crate::requests::*;
 use crate::server_kit::*;
 use crate::support::{CHALLENGE, name, seeded};
 use rand_core::TryRng as _;
 use scep::Error;
-use scep::crypto::rustcrypto::{AES_128_CBC, PROVIDER, RSA_PKCS1_SHA256, RSA_PKCS1V15};
 use scep::crypto::{ContentCipher, ContentEncryption, Provider, SignatureScheme, Verifier};
 use scep::error::{BadEnvelope, PeerMisbehaved, Unsupported};
 use scep::server::Refusal;

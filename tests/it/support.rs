@@ -1,12 +1,12 @@
 //! A CA and a device, each with fixed keys, on a fixed day, with a generator that always gives the same numbers.
 
+use crate::provider::{PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
 use core::convert::Infallible;
 use rand_core::{TryCryptoRng, TryRng};
 use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::{Pkcs1v15Sign, PrivateKey};
 use scep::client::{Client, ClientConfig, Done, DriveError, Driven, Failed, Issued, NewEnrolment};
 use scep::client::{Step, Transmit, Transport, Trust, drive};
-use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY, SoftwareKey};
 use scep::crypto::{
     ChallengePassword, DecryptJob, Decryptor, Digest, KeyError, Purpose, Random, Rng, SignJob,
     SignatureScheme, Unwrapped,
@@ -187,12 +187,13 @@ impl Template {
         CertificateDer::from(scep::wire::assemble(&tbs, scheme, &by.sign(&tbs)))
     }
 
-    /// Signs it with ECDSA.
+    /// Signs it with ECDSA, by the one provider that makes the same signature each time.
     pub(crate) fn sign_by_curve(&self, key: &[u8], by: &SoftwareKey) -> CertificateDer<'static> {
         let ecdsa = tlv(0x30, &[&tlv(0x06, &[Oid::ECDSA_WITH_SHA256.as_bytes()])]);
         let tbs = self.tbs(key, &ecdsa);
         let scheme = SignatureScheme::Ecdsa(Digest::Sha256);
         let job = SignJob::new(&PROVIDER, tbs, scheme, Purpose::Certificate, by.public_key_der()).unwrap();
+        let by = scep::crypto::rustcrypto::SoftwareKey::from_pkcs8(&by.to_pkcs8()).unwrap();
         let signature = by.sign(&job, &mut seeded(5)).unwrap();
         CertificateDer::from(scep::wire::assemble(job.message(), scheme, signature.as_bytes()))
     }

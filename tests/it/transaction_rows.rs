@@ -1,11 +1,11 @@
 //! The table of transactions (RFC 8894 section 2.5, and ours for what it leaves open), row by row and as whole
 //! exchanges, on any store. The store is opened anew for each message, and the responder is made anew.
 
+use crate::provider::PROVIDER;
 use crate::reading::CertRep;
 use crate::requests::*;
 use crate::support::{NOW, at, name, seeded};
 use scep::crypto::Rng;
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::error::{Error, PeerMisbehaved, Unavailable};
 use scep::pki_types::CertificateDer;
 use scep::server::{

@@ -2,11 +2,11 @@
 
 use crate::cert_rep::{Asked, CertRep, enveloped};
 use crate::client_kit::{Kit, standard};
+use crate::provider::PROVIDER;
 use crate::requests::*;
 use crate::support::{NOW, SplitMix, Template, URL, at, seeded, tlv};
 use crate::{Cost, cost};
 use scep::client::{ClientConfig, Done, Step, Transmit};
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::crypto::{Random, Rng};
 use scep::pki_types::CertificateDer;
 use scep::server::{

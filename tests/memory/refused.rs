@@ -2,11 +2,11 @@
 
 use crate::accepted::Server;
 use crate::client_kit::{Kit, standard};
+use crate::provider::PROVIDER;
 use crate::shapes::{Place, SHAPES, Shape};
 use crate::support::URL;
 use crate::{Cost, cost};
 use scep::client::{ClientConfig, Step, Transmit};
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::server::Status;
 use scep::transport::{HttpRequest, HttpResponse, Operation};
 use scep::wire::Limits;

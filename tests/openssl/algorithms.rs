@@ -2,10 +2,8 @@
 
 use super::support::{CA, DEVICE, PROVIDER, seeded, success};
 use super::{CIPHERS, PLAIN, VERIFY, Work, opened, parse, verified};
+use crate::provider::{PBKDF2_SHA1, PBKDF2_SHA256, PROVIDER as MODERN, PROVIDER_WITH_LEGACY, SoftwareKey};
 use scep::Error;
-use scep::crypto::rustcrypto::{
-    PBKDF2_SHA1, PBKDF2_SHA256, PROVIDER as MODERN, PROVIDER_WITH_LEGACY, SoftwareKey,
-};
 use scep::crypto::{ChallengePassword, KeyTransport, Provider, Purpose, Random, SignJob};
 use scep::error::{BadEnvelope, BadSignature, Limit, Unsupported};
 use scep::message::{Addressee, Draft, OpenPolicy, PathContext, Verified, check_path, envelope};

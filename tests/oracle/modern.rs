@@ -1,6 +1,7 @@
 //! OAEP, PSS and recipients by password: what the types of `cms` and bare primitives make is read here, and the reverse.
 
 use crate::primitives::*;
+use crate::provider::{PBKDF2_SHA256, PROVIDER_WITH_LEGACY};
 use crate::support::{CA, DEVICE, PROVIDER, open, seeded, success};
 use crate::types::*;
 use cms::content_info::CmsVersion;
@@ -10,7 +11,6 @@ use der::{Encode as _, Tag};
 use rsa::traits::SignatureScheme as _;
 use rsa::{Oaep, Pss, PublicKey};
 use scep::Error;
-use scep::crypto::rustcrypto::{PBKDF2_SHA256, PROVIDER_WITH_LEGACY};
 use scep::crypto::{ChallengePassword, ContentEncryption, Digest, KeyTransport, Provider, Random};
 use scep::error::{BadEnvelope, BadSignature, Limit, Unsupported};
 use scep::message::{Addressee, OpenPolicy, Unverified, Verified, envelope};

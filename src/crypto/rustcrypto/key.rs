@@ -3,32 +3,19 @@
 use super::rsa_key::RsaKey;
 #[cfg(feature = "ecdsa")]
 use super::{ecdsa::EcKey, sec1};
+use crate::crypto::private_key::PrivateKeyInfo;
+use crate::crypto::software::shared_key;
 use crate::crypto::{
-    DecryptJob, Decryptor, KeyError, Rng, SignJob, Signature, SignatureScheme, Signer, Unwrapped,
+    DecryptJob, Decryptor, KeyError, KeyType, Rng, SignJob, Signature, SignatureScheme, Signer, Unwrapped,
 };
-use crate::error::{Error, InvalidMessage};
-use crate::wire::algorithm::AlgorithmIdentifier;
 use crate::wire::oid::Oid;
 #[cfg(feature = "ecdsa")]
 use crate::wire::public_key::EcCurve;
 use crate::wire::public_key::SubjectPublicKeyInfo;
-use crate::wire::tlv::{self, Reader};
 use alloc::vec::Vec;
 use core::fmt;
 use rustls_pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
-
-/// What kind of key to generate.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyType {
-    /// RSA with this many bits of modulus (2048 to 8192, a multiple of 8) and the public exponent 65537.
-    Rsa(usize),
-    /// A key on the curve P-256, with feature `ecdsa`. It signs and decrypts nothing.
-    EcP256,
-    /// A key on the curve P-384, with feature `ecdsa`. It signs and decrypts nothing.
-    EcP384,
-}
 
 /// A private key in memory, wiped when dropped. Share it between threads by reference: [`Signer`] and [`Decryptor`]
 /// are implemented for `&SoftwareKey` too.
@@ -162,55 +149,7 @@ impl SoftwareKey {
     }
 }
 
-/// What a PrivateKeyInfo says of its key.
-struct PrivateKeyInfo<'a> {
-    algorithm: AlgorithmIdentifier<'a>,
-    key: &'a [u8],
-    public_key: Option<&'a [u8]>,
-}
-
-impl<'a> PrivateKeyInfo<'a> {
-    /// Attributes may follow, and are passed over, and a public key.
-    fn read(der: &'a [u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(der)?;
-        let mut fields = reader.enter(tlv::SEQUENCE)?;
-        reader.finish()?;
-        if !matches!(fields.expect(tlv::INTEGER)?.value, [0 | 1]) {
-            return Err(InvalidMessage::Der.into());
-        }
-        let algorithm = AlgorithmIdentifier::read(&mut fields)?;
-        let key = fields.expect(tlv::OCTET_STRING)?.value;
-        fields.optional(tlv::context(0))?;
-        // without the octet that counts unused bits
-        let public_key = fields.optional(tlv::context_primitive(1))?.map(|bits| bits.value.get(1..));
-        fields.finish()?;
-        Ok(Self { algorithm, key, public_key: public_key.map(Option::unwrap_or_default) })
-    }
-}
-
-impl Signer for SoftwareKey {
-    fn sign(&mut self, job: &SignJob, rng: &mut Rng<'_>) -> Result<Signature, KeyError> {
-        SoftwareKey::sign(self, job, rng)
-    }
-}
-
-impl Signer for &SoftwareKey {
-    fn sign(&mut self, job: &SignJob, rng: &mut Rng<'_>) -> Result<Signature, KeyError> {
-        SoftwareKey::sign(self, job, rng)
-    }
-}
-
-impl Decryptor for SoftwareKey {
-    fn decrypt(&mut self, job: &DecryptJob, rng: &mut Rng<'_>) -> Result<Unwrapped, KeyError> {
-        SoftwareKey::decrypt(self, job, rng)
-    }
-}
-
-impl Decryptor for &SoftwareKey {
-    fn decrypt(&mut self, job: &DecryptJob, rng: &mut Rng<'_>) -> Result<Unwrapped, KeyError> {
-        SoftwareKey::decrypt(self, job, rng)
-    }
-}
+shared_key!(SoftwareKey);
 
 /// Reads PKCS #8, PKCS #1, and with feature `ecdsa` SEC 1.
 impl TryFrom<&PrivateKeyDer<'_>> for SoftwareKey {

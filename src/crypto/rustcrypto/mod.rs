@@ -44,7 +44,6 @@ mod pbkdf2;
 #[cfg(feature = "pem")]
 mod pem;
 mod pss;
-mod ring;
 mod rng;
 mod rsa;
 mod rsa_key;
@@ -55,7 +54,7 @@ pub use self::cipher::{AES_128_CBC, AES_192_CBC, AES_256_CBC, CbcCipher};
 pub use self::digest::{HashFunction, SHA256, SHA384, SHA512};
 #[cfg(feature = "ecdsa")]
 pub use self::ecdsa::{ECDSA_SHA256, ECDSA_SHA384, ECDSA_SHA512, EcdsaVerifier};
-pub use self::key::{KeyType, SoftwareKey};
+pub use self::key::SoftwareKey;
 #[cfg(all(feature = "legacy", feature = "ecdsa"))]
 pub use self::legacy::ECDSA_SHA1;
 #[cfg(all(feature = "legacy", feature = "pwri"))]
@@ -66,15 +65,16 @@ pub use self::legacy::{DES_CBC, RSA_PKCS1_SHA1, RSA_PSS_SHA1, SHA1, TRIPLE_DES_C
 pub use self::oaep::{RSA_OAEP_SHA1, RSA_OAEP_SHA256, RsaOaepWrapper};
 #[cfg(feature = "pwri")]
 pub use self::pbkdf2::{PBKDF2_SHA256, PBKDF2_SHA384, PBKDF2_SHA512, Pbkdf2Hmac};
-#[cfg(feature = "pem")]
-pub use self::pem::{certificates_from_pem, certificates_to_pem};
 pub use self::pss::{RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaPssVerifier};
-pub use self::ring::KeyRing;
 pub use self::rsa::{
     RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PKCS1V15, RsaPkcs1Verifier, RsaPkcs1v15Wrapper,
 };
 
 use super::Provider;
+#[cfg(feature = "pem")]
+pub use super::pem::{certificates_from_pem, certificates_to_pem};
+pub use super::ring::KeyRing;
+pub use super::software::KeyType;
 
 /// SHA-2, AES-CBC, RSA, and with feature `ecdsa` ECDSA: no algorithm that RFC 8894 section 2.9 advises against. A content
 /// key is encrypted with PKCS #1 v1.5 padding unless OAEP (feature `oaep`) is asked for; both are read.

@@ -1,135 +1,39 @@
-//! PEM for keys and certificates (RFC 7468).
+//! Private keys in PEM (RFC 7468).
 
 use super::SoftwareKey;
-use crate::error::{Error, InvalidMessage, KeyError};
+#[cfg(not(feature = "ecdsa"))]
+use crate::crypto::KeyError;
+use crate::crypto::pem::PrivateKey;
+use crate::error::Error;
 use alloc::string::String;
-use alloc::vec;
-use alloc::vec::Vec;
-use pem_rfc7468::{Decoder, LineEnding, encode_string};
-use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
-
-const CERTIFICATE: &str = "CERTIFICATE";
-/// An older label of the same, read for compatibility and never written (RFC 7468 section 5.1).
-const X509_CERTIFICATE: &str = "X509 CERTIFICATE";
-const PRIVATE_KEY: &str = "PRIVATE KEY";
-const RSA_PRIVATE_KEY: &str = "RSA PRIVATE KEY";
-#[cfg(feature = "ecdsa")]
-const EC_PRIVATE_KEY: &str = "EC PRIVATE KEY";
 
 impl SoftwareKey {
     /// Reads the first private key in `text`: `PRIVATE KEY` (PKCS #8, RFC 7468 section 10), `RSA PRIVATE KEY`
-    /// (PKCS #1) or, with feature `ecdsa`, `EC PRIVATE KEY` (SEC 1, RFC 5915 section 4). Other text around it, certificates for example, is skipped.
+    /// (PKCS #1) or, with feature `ecdsa`, `EC PRIVATE KEY` (SEC 1, RFC 5915 section 4). Other text around it,
+    /// certificates for example, is skipped.
     ///
     /// Fails with [`InvalidMessage::Pem`] when there is none, [`KeyError::Unsupported`] when it is encrypted or of
     /// another kind, and else as [`Self::from_pkcs8`] does.
+    ///
+    /// [`InvalidMessage::Pem`]: crate::error::InvalidMessage::Pem
+    /// [`KeyError::Unsupported`]: crate::crypto::KeyError::Unsupported
     pub fn from_pem(text: &str) -> Result<Self, Error> {
-        for block in Blocks(text) {
-            let block = block?;
-            match block.label {
-                PRIVATE_KEY => return Ok(Self::from_pkcs8(&block.decode()?)?),
-                // Two headers before the base64 say that an old form is encrypted (RFC 1421 section 4.6).
-                other if other.ends_with(PRIVATE_KEY) && block.text.contains("Proc-Type:") => {
-                    return Err(KeyError::Unsupported.into());
-                }
-                RSA_PRIVATE_KEY => return Ok(Self::from_pkcs1(&block.decode()?)?),
-                #[cfg(feature = "ecdsa")]
-                EC_PRIVATE_KEY => return Ok(Self::from_sec1(&block.decode()?)?),
-                other if other.ends_with(PRIVATE_KEY) => return Err(KeyError::Unsupported.into()),
-                _ => {}
-            }
+        match PrivateKey::find(text)? {
+            PrivateKey::Pkcs8(der) => Self::from_pkcs8(&der),
+            PrivateKey::Pkcs1(der) => Self::from_pkcs1(&der),
+            #[cfg(feature = "ecdsa")]
+            PrivateKey::Sec1(der) => Self::from_sec1(&der),
+            #[cfg(not(feature = "ecdsa"))]
+            PrivateKey::Sec1(_) => Err(KeyError::Unsupported),
         }
-        Err(InvalidMessage::Pem.into())
+        .map_err(Error::from)
     }
 
     /// The private key as PKCS #8 in PEM (`PRIVATE KEY`), to be stored as a secret.
     pub fn to_pem(&self) -> Zeroizing<String> {
-        Zeroizing::new(encode(PRIVATE_KEY, &self.to_pkcs8()))
+        PrivateKey::encode_pkcs8(&self.to_pkcs8())
     }
-}
-
-/// Writes certificates in PEM, one after the other, in the order given.
-pub fn certificates_to_pem(certificates: &[&[u8]]) -> String {
-    certificates.iter().map(|der| encode(CERTIFICATE, der)).collect()
-}
-
-/// Reads every certificate in `text`, in the order found (RFC 7468 section 5); other text and other PEM blocks
-/// around them are skipped. `X509 CERTIFICATE` is read too. What is inside a certificate is not looked at.
-///
-/// Fails with [`InvalidMessage::Pem`] when there is none or a block cannot be read.
-pub fn certificates_from_pem(text: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let mut certificates = Vec::new();
-    for block in Blocks(text) {
-        let block = block?;
-        if matches!(block.label, CERTIFICATE | X509_CERTIFICATE) {
-            certificates.push(CertificateDer::from(block.decode()?.to_vec()));
-        }
-    }
-    if certificates.is_empty() {
-        return Err(InvalidMessage::Pem.into());
-    }
-    Ok(certificates)
-}
-
-fn encode(label: &str, der: &[u8]) -> String {
-    // Fails only for data whose encoding is longer than the address space.
-    encode_string(label, LineEnding::LF, der).unwrap_or_default()
-}
-
-/// One PEM block, from its first to its last boundary.
-struct Block<'a> {
-    label: &'a str,
-    text: &'a str,
-}
-
-impl Block<'_> {
-    fn decode(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let unreadable = |_| InvalidMessage::Pem;
-        // Blanks at the end of lines are to be ignored (RFC 7468 section 2). The copy may be of a private key.
-        let mut text = Zeroizing::new(String::with_capacity(self.text.len()));
-        for line in self.text.split_inclusive('\n') {
-            let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
-            text.push_str(line.trim_ascii_end());
-            text.push_str(end);
-        }
-        let mut decoder = Decoder::new_detect_wrap(text.as_bytes()).map_err(unreadable)?;
-        let mut der = Zeroizing::new(vec![0; decoder.remaining_len()]);
-        decoder.decode(&mut der).map_err(unreadable)?;
-        if !decoder.is_finished() {
-            return Err(InvalidMessage::Pem.into());
-        }
-        Ok(der)
-    }
-}
-
-/// The PEM blocks of a text. A block without an end is an error, and the last item.
-struct Blocks<'a>(&'a str);
-
-impl<'a> Iterator for Blocks<'a> {
-    type Item = Result<Block<'a>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (start, _) = self.0.match_indices("-----BEGIN ").find(|(start, _)| {
-            // at the start of a line only
-            self.0.get(..*start).is_some_and(|before| before.is_empty() || before.ends_with(['\n', '\r']))
-        })?;
-        let text = core::mem::take(&mut self.0).get(start..)?;
-        let block = split(text);
-        if let Some((_, rest)) = block {
-            self.0 = rest;
-        }
-        Some(block.map(|(block, _)| block).ok_or(InvalidMessage::Pem.into()))
-    }
-}
-
-fn split(text: &str) -> Option<(Block<'_>, &str)> {
-    const DASHES: &str = "-----";
-    const END: &str = "-----END ";
-    let (label, body) = text.strip_prefix("-----BEGIN ")?.split_once(DASHES)?;
-    let end = body.find(END)?;
-    let after = body.get(end..)?.strip_prefix(END)?.strip_prefix(label)?.strip_prefix(DASHES)?;
-    let length = text.len().checked_sub(after.len())?;
-    Some((Block { label, text: text.get(..length)? }, after))
 }
 
 #[cfg(test)]

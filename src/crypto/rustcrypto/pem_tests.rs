@@ -1,7 +1,12 @@
 use super::*;
+use crate::crypto::KeyError;
+use crate::crypto::pem::{PRIVATE_KEY, certificates_from_pem, certificates_to_pem, encode};
 use crate::crypto::rustcrypto::testing::RSA_2048_PKCS8;
+use crate::error::InvalidMessage;
 use alloc::format;
 use alloc::string::ToString;
+use alloc::vec::Vec;
+use rustls_pki_types::CertificateDer;
 
 const PKCS8: &str = include_str!("testdata/rsa2048.pkcs8.pem");
 const PKCS1: &str = include_str!("testdata/rsa2048.pkcs1.pem");

@@ -1,8 +1,7 @@
 //! Private keys on elliptic curves in DER (RFC 5915), by themselves and in PKCS #8 (RFC 5208).
 
 use super::ecdsa::EcKey;
-use crate::crypto::KeyError;
-use crate::wire::oid::Oid;
+use crate::crypto::{KeyError, private_key};
 use crate::wire::public_key::{EcCurve, encode_ec};
 use crate::wire::tlv::{self, Reader};
 use alloc::vec::Vec;
@@ -48,15 +47,7 @@ pub(super) fn public_key(key: &EcKey) -> Vec<u8> {
     encode_ec(key.curve(), &key.point())
 }
 
-/// The PKCS #8 PrivateKeyInfo: the curve is named once, the public key is in it.
+/// The PKCS #8 PrivateKeyInfo.
 pub(super) fn write_pkcs8(key: &EcKey) -> Zeroizing<Vec<u8>> {
-    let bits = tlv::element(tlv::BIT_STRING, &[&[0], &key.point()]);
-    let public = tlv::element(tlv::context(1), &[&bits]);
-    let number = Zeroizing::new(tlv::element(tlv::OCTET_STRING, &[&key.number()]));
-    let inner = Zeroizing::new(tlv::element(tlv::SEQUENCE, &[&[tlv::INTEGER, 1, 1], &number, &public]));
-    let inner = Zeroizing::new(tlv::element(tlv::OCTET_STRING, &[&inner]));
-    let oid = tlv::element(tlv::OBJECT_IDENTIFIER, &[Oid::EC_PUBLIC_KEY.as_bytes()]);
-    let name = tlv::element(tlv::OBJECT_IDENTIFIER, &[key.curve().oid().as_bytes()]);
-    let algorithm = tlv::element(tlv::SEQUENCE, &[&oid, &name]);
-    Zeroizing::new(tlv::element(tlv::SEQUENCE, &[&[tlv::INTEGER, 1, 0], &algorithm, &inner]))
+    private_key::write_ec(key.curve(), &key.number(), &key.point())
 }

@@ -2,9 +2,9 @@
 //! Whoever knows how can sign and decrypt with any key; but a signature is one of the bytes that it was made for, and a
 //! wrapped key that was damaged is rejected.
 
+use crate::provider::PROVIDER;
 use crate::support::{NOW, Template, tlv};
 use scep::Error;
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::crypto::{
     ContentKey, DecryptJob, Digest, KeyTransport, KeyWrapper, Provider, Rng, SignJob, Signature,
     SignatureScheme, Unwrapped, Verifier,

@@ -2,11 +2,11 @@
 
 use super::{Waiting, add_algorithm_protection, unsorted};
 use crate::cert_rep::{OCTET_STRING, PRINTABLE_STRING, UTF8_STRING};
+use crate::provider::PROVIDER;
 use crate::requests::{Message, cert_poll, oid, pkcs_req, seq, with_message};
 use crate::server_kit::{Server, deny, hold};
 use crate::support::*;
 use scep::client::{Done, Step};
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::crypto::{Provider, SignatureScheme, Verifier};
 use scep::error::{BadSignature, Error, FailInfo, InvalidMessage, Limit, PeerMisbehaved};
 use scep::message::Unverified;

@@ -1,5 +1,6 @@
 //! Certificates of devices, of CAs and of RAs, and how messages name them.
 
+use crate::provider::PROVIDER;
 use crate::requests::{
     self, CA, CA_CERTIFICATE, DEVICE, DEVICE_CERTIFICATE, Envelope, Message, RA, RA_CERTIFICATE, Recipient,
     algorithm, indefinite, oid, pkcs_req, seq, sha_with_rsa, validity, with_envelope,
@@ -8,7 +9,6 @@ use crate::server_kit::{Server, certificate};
 use crate::support::*;
 use scep::client::{Driven, Transport};
 use scep::crypto::Digest;
-use scep::crypto::rustcrypto::PROVIDER;
 use scep::error::{BadEnvelope, FailInfo};
 use scep::message::Unverified;
 use scep::server::{Identity, ServerConfig};

@@ -1,6 +1,7 @@
 //! Requests as packaged and deployed clients make them: all their habits at once.
 
 use super::{add_algorithm_protection, in_one_chunk, set_algorithms, under_its_own_type};
+use crate::provider::{PROVIDER, PROVIDER_WITH_LEGACY};
 use crate::reading::elements;
 use crate::requests::{
     CA_CERTIFICATE, Csr, DEVICE, DEVICE_CERTIFICATE, Envelope, Message, NULL, Recipient, UTF8, X509,
@@ -8,7 +9,6 @@ use crate::requests::{
 };
 use crate::server_kit::{Server, approve, config_with, hold};
 use crate::support::{CHALLENGE, name, seeded, tlv};
-use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY};
 use scep::crypto::{ContentEncryption, Digest, KeyTransport};
 use scep::error::FailInfo;
 use scep::message::{Addressee, envelope};

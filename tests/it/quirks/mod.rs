@@ -10,11 +10,11 @@ mod http;
 mod servers;
 
 use crate::cert_rep::{Asked, OCTET_STRING, PRINTABLE_STRING, reply};
+use crate::provider::PROVIDER_WITH_LEGACY;
 use crate::requests::{self, Envelope, Key, Message, Recipient, algorithm, oid, seq};
 use crate::support::*;
 use scep::client::{Client, ClientConfig, Compat, Failed, Step, Transmit};
 use scep::crypto::Digest;
-use scep::crypto::rustcrypto::PROVIDER_WITH_LEGACY;
 use scep::pki_types::CertificateDer;
 use scep::transport::HttpResponse;
 use scep::wire::{Oid, certs_only};

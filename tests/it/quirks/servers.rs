@@ -2,10 +2,10 @@
 
 use super::{Waiting, add_algorithm_protection, in_one_chunk, set_algorithms, under_its_own_type};
 use crate::cert_rep::{OCTET_STRING, PRINTABLE_STRING};
+use crate::provider::{PROVIDER, PROVIDER_WITH_LEGACY};
 use crate::requests::{self, Message, NULL, RA, oid, seq, sha_with_rsa};
 use crate::support::*;
 use scep::client::{Client, ClientConfig, Done, Step};
-use scep::crypto::rustcrypto::{PROVIDER, PROVIDER_WITH_LEGACY};
 use scep::crypto::{ContentEncryption, Digest, KeyTransport};
 use scep::error::{BadSignature, FailInfo, Unsupported};
 use scep::message::{Addressee, envelope};

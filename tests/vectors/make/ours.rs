@@ -5,7 +5,7 @@ use super::replies::certs_only;
 use super::requests::PASSWORD;
 use super::{CA, DEVICE, Set, changed, facts, hex};
 use crate::manifest::{self, Fact, Facts};
-use scep::crypto::rustcrypto::{PBKDF2_SHA256, PROVIDER_WITH_LEGACY, SoftwareKey};
+use crate::provider::{PBKDF2_SHA256, PROVIDER_WITH_LEGACY, SoftwareKey};
 use scep::crypto::{ChallengePassword, Provider, Purpose, Random, SignJob};
 use scep::message::{Addressee, Draft, Fields, envelope};
 use scep::pki_types::{CertificateDer, UnixTime};

@@ -1,7 +1,6 @@
 //! Several keys in memory behind one [`Signer`] and [`Decryptor`].
 
-use super::key::SoftwareKey;
-use crate::crypto::{DecryptJob, Decryptor, KeyError, Rng, SignJob, Signature, Signer, Unwrapped};
+use super::{DecryptJob, Decryptor, KeyError, Rng, SharedKey, SignJob, Signature, Signer, Unwrapped};
 use crate::wire::public_key::SubjectPublicKeyInfo;
 use alloc::vec::Vec;
 
@@ -9,29 +8,37 @@ use alloc::vec::Vec;
 /// `Renewal` of module `client`.
 ///
 /// ```no_run
+/// # #[cfg(feature = "rustcrypto")] {
 /// # fn keys() -> (scep::crypto::rustcrypto::SoftwareKey, scep::crypto::rustcrypto::SoftwareKey) { unimplemented!() }
-/// use scep::crypto::rustcrypto::KeyRing;
-/// use scep::crypto::{Decryptor, Signer};
+/// use scep::crypto::{Decryptor, KeyRing, Signer};
 ///
 /// let (current, new) = keys();
 /// let ring = KeyRing::new(&[&current, &new]);
 /// // both at once, as `client::drive` wants them
 /// let (mut signer, mut decryptor) = (&ring, &ring);
 /// let _: (&mut dyn Signer, &mut dyn Decryptor) = (&mut signer, &mut decryptor);
+/// # }
 /// ```
 ///
 /// A job for a key that is not among them is [`KeyError::Unsupported`].
-#[derive(Clone, Debug)]
-pub struct KeyRing<'k>(Vec<&'k SoftwareKey>);
+#[derive(Clone, Debug, Default)]
+pub struct KeyRing<'k>(Vec<&'k dyn SharedKey>);
 
 impl<'k> KeyRing<'k> {
     /// A ring of these keys. The same key twice does no harm.
-    pub fn new(keys: &[&'k SoftwareKey]) -> Self {
-        Self(keys.to_vec())
+    pub fn new<K: SharedKey>(keys: &[&'k K]) -> Self {
+        keys.iter().fold(Self::default(), |ring, key| ring.with(*key))
+    }
+
+    /// The ring with one key more, which may be of another kind: of another provider, or of a device.
+    #[must_use]
+    pub fn with(mut self, key: &'k dyn SharedKey) -> Self {
+        self.0.push(key);
+        self
     }
 
     /// The key with this DER SubjectPublicKeyInfo, however the parameters of its algorithm are written.
-    pub fn find(&self, public_key: &[u8]) -> Option<&'k SoftwareKey> {
+    pub fn find(&self, public_key: &[u8]) -> Option<&'k dyn SharedKey> {
         let wanted = SubjectPublicKeyInfo::parse(public_key).ok()?;
         self.0.iter().copied().find(|key| {
             SubjectPublicKeyInfo::parse(key.public_key_der()).is_ok_and(|own| own.same_key(&wanted))
@@ -73,8 +80,10 @@ impl Decryptor for &KeyRing<'_> {
 }
 
 #[cfg(test)]
+#[cfg(feature = "rustcrypto")]
 mod tests {
     use super::*;
+    use crate::crypto::rustcrypto::SoftwareKey;
     use crate::crypto::rustcrypto::testing::{RSA_2048_PKCS8, RSA_2050_PKCS8, Seeded};
     use crate::crypto::rustcrypto::{PROVIDER, RSA_PKCS1V15};
     use crate::crypto::{ContentKey, Digest, KeyTransport, KeyWrapper, Purpose, Recipient, SignatureScheme};
