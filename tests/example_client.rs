@@ -14,6 +14,8 @@ mod certificate;
 mod challenge;
 #[path = "../examples/client/main.rs"]
 mod client;
+#[path = "../examples/server/connections.rs"]
+mod connections;
 #[path = "../examples/server/crl.rs"]
 mod crl;
 #[path = "../examples/server/driver.rs"]

@@ -13,6 +13,8 @@ mod ca;
 mod certificate;
 #[path = "../examples/server/challenge.rs"]
 mod challenge;
+#[path = "../examples/server/connections.rs"]
+mod connections;
 #[path = "../examples/server/crl.rs"]
 mod crl;
 #[path = "../examples/shared/disk.rs"]

@@ -16,6 +16,8 @@ mod certificate;
 #[allow(dead_code)]
 #[path = "../server/challenge.rs"]
 mod challenge;
+#[path = "../server/connections.rs"]
+mod connections;
 #[path = "../server/crl.rs"]
 mod crl;
 mod device;

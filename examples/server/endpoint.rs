@@ -167,6 +167,15 @@ impl Endpoint {
                 None => question.refuse_because("renewal: too early", rng),
             };
         }
+        // a challenge may bring a revoked key back, somebody else's signature may not
+        match self.store.is_revoked_key(question.requested().public_key()) {
+            Ok(false) => {}
+            Ok(true) => return question.refuse(Refusal::Revoked, rng),
+            Err(error) => {
+                report(error);
+                return question.unavailable();
+            }
+        }
         let renewed = question.certificate().clone();
         match question.approve_unrevoked() {
             Ok(authorized) => self.release(authorized, Some(&renewed), rng),

@@ -1,10 +1,12 @@
 //! HTTP on hyper: takes whole requests, hands them to the library, sends what it says.
 
+use crate::connections::{Connected, Connections};
 use crate::endpoint::{Endpoint, report};
 use crate::refusals::Place;
 use crate::{driver, log};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
@@ -17,15 +19,13 @@ use scep::transport::{HttpRequest, HttpResponse};
 use scep::wire::Limits;
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 use tokio::time::{sleep, timeout};
 
-/// Open connections; one more is closed at once.
-const CONNECTIONS: usize = 512;
 /// How long the headers of a request may take to come, and how long a connection may be idle before them.
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// How long a connection lives, whatever it does: the end for peers that never read what they are sent.
@@ -36,6 +36,8 @@ const CONCURRENT: usize = 64;
 const BODY_TIME: Duration = Duration::from_secs(20);
 /// How long requests in hand may take when the server is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
+/// How often the log says that somebody is put off.
+const LOG_AGAIN: Duration = Duration::from_secs(1);
 /// Accepting fails for a moment when the system is out of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
@@ -44,6 +46,8 @@ struct Served {
     endpoint: Arc<Endpoint>,
     slots: Arc<Semaphore>,
     log: fn(&str),
+    /// When the log last had a line about somebody who was put off.
+    put_off: Mutex<Option<Instant>>,
 }
 
 /// Serves on `listener` until `stop` comes, and then until the requests in hand are answered.
@@ -57,7 +61,12 @@ pub(crate) async fn serve(
     log: fn(&str),
     stop: impl Future<Output = ()>,
 ) {
-    let served = Arc::new(Served { endpoint, slots: Arc::new(Semaphore::new(CONCURRENT)), log });
+    let served = Arc::new(Served {
+        endpoint,
+        slots: Arc::new(Semaphore::new(CONCURRENT)),
+        log,
+        put_off: Mutex::default(),
+    });
     let graceful = Arc::new(GracefulShutdown::new());
     let accepting = tokio::spawn(accept(listener, served, Arc::clone(&graceful)));
     stop.await;
@@ -70,7 +79,7 @@ pub(crate) async fn serve(
 }
 
 async fn accept(listener: TcpListener, served: Arc<Served>, graceful: Arc<GracefulShutdown>) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = Connections::new();
     let mut full = false;
     loop {
         let (stream, peer) = match listener.accept().await {
@@ -81,15 +90,15 @@ async fn accept(listener: TcpListener, served: Arc<Served>, graceful: Arc<Gracef
                 continue;
             }
         };
-        match Arc::clone(&connections).try_acquire_owned() {
+        match connections.enter(served.endpoint.refusals.network(peer)) {
             Ok(place) => {
                 full = false;
                 tokio::spawn(Arc::clone(&served).talk(stream, peer, graceful.watcher(), place));
             }
             // dropped, which closes it; said once, so that a flood does not fill the log
-            Err(_) if !full => {
+            Err(why) if !full => {
                 full = true;
-                report(format_args!("{CONNECTIONS} connections are open; closing new ones"));
+                report(why);
             }
             Err(_) => {}
         }
@@ -126,16 +135,16 @@ fn whole(reply: HttpResponse) -> Response<Full<Bytes>> {
 
 impl Served {
     /// One connection, from beginning to end.
-    async fn talk(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: IpAddr,
-        watcher: Watcher,
-        _place: OwnedSemaphorePermit,
-    ) {
+    async fn talk(self: Arc<Self>, stream: TcpStream, peer: IpAddr, watcher: Watcher, place: Connected) {
         let handler = |request| {
-            let served = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(served.answer(request, peer).await) }
+            let (served, place) = (Arc::clone(&self), &place);
+            async move {
+                let mut answer = served.answer(request, peer).await;
+                if place.is_crowded() {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(answer)
+            }
         };
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -191,8 +200,9 @@ impl Served {
         let exchange = endpoint.responder.accept(request, UnixTime::now(), &mut Random::system());
         match driver::drive(endpoint, exchange).await {
             Ok(outcome) => {
-                let refused =
-                    matches!(outcome.summary.status, Status::Failure(_)) || outcome.reply.status == 400;
+                // 503 too: what an issuer cannot do is nothing to ask for a thousand times
+                let refused = matches!(outcome.summary.status, Status::Failure(_))
+                    || matches!(outcome.reply.status, 400 | 503);
                 if refused && let Some(place) = place {
                     place.refused();
                 }
@@ -218,7 +228,14 @@ impl Served {
 
     /// 503 for a source with too many refusals, before any key is used.
     fn put_off(&self, wait: Duration) -> HttpResponse {
-        let mut reply = self.refuse(503, "too many refusals for this source");
+        // a flood does not fill the log
+        let mut last = self.put_off.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() >= LOG_AGAIN) {
+            *last = Some(Instant::now());
+            self.log("HTTP 503", "too many refusals for this source");
+        }
+        drop(last);
+        let mut reply = HttpResponse::error(503);
         reply.retry_after = Some(u32::try_from(wait.as_secs()).unwrap_or(60).saturating_add(1));
         reply
     }

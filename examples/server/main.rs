@@ -8,6 +8,7 @@ mod admin;
 mod ca;
 mod certificate;
 mod challenge;
+mod connections;
 mod crl;
 #[path = "../shared/disk.rs"]
 mod disk;

@@ -21,6 +21,10 @@ pub(crate) fn check_subject<'a>(
     taken: impl IntoIterator<Item = Name<'a>>,
 ) -> Result<(), Reason> {
     subject.attributes().try_for_each(|attribute| check_attribute(attribute.oid, attribute.text()))?;
+    // cut when it is shown: who approves it would not see all
+    if subject.to_string().ends_with("...") {
+        return Err("subject: too long to be shown");
+    }
     if taken.into_iter().any(|own| own.matches(&subject)) {
         return Err("subject: this name belongs to the CA");
     }

@@ -143,7 +143,7 @@ impl Refusals {
 
     /// An IPv4 address, or the network of an IPv6 address: 64 bits are for whoever has the network to choose. `None` where
     /// it is not counted.
-    fn network(&self, source: IpAddr) -> Option<u64> {
+    pub(crate) fn network(&self, source: IpAddr) -> Option<u64> {
         let source = source.to_canonical();
         if self.a_minute == 0 || source.is_loopback() && !self.loopback {
             return None;

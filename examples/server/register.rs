@@ -1,6 +1,6 @@
 //! Certificates that were issued, which of them are revoked, and the revocation lists that say so.
 
-use crate::store::{SqliteStore, StoreError, seconds};
+use crate::store::{SqliteStore, StoreError, key_hash, seconds};
 use rusqlite::{OptionalExtension as _, TransactionBehavior, params};
 use scep::pki_types::UnixTime;
 use scep::wire::CertificateList;
@@ -10,6 +10,7 @@ const LIST: &str = "SELECT certificate, revoked IS NOT NULL FROM certificates OR
 const REVOKE: &str = "UPDATE certificates SET revoked = coalesce(revoked, ?2) WHERE serial = ?1
     RETURNING issuer, revoked";
 const STANDING: &str = "SELECT revoked IS NOT NULL FROM certificates WHERE issuer = ?1 AND serial = ?2";
+const IS_REVOKED_KEY: &str = "SELECT count(*) > 0 FROM certificates WHERE key = ?1 AND revoked IS NOT NULL";
 const REVOKED: &str =
     "SELECT serial, revoked FROM certificates WHERE issuer = ?1 AND revoked IS NOT NULL ORDER BY revoked";
 const NEWEST_CRL: &str =
@@ -71,6 +72,11 @@ impl SqliteStore {
             Some(false) => Standing::Good,
             None => Standing::Unknown,
         })
+    }
+
+    /// Whether a certificate for this key, DER SubjectPublicKeyInfo, was revoked: it may be in other hands.
+    pub(crate) fn is_revoked_key(&self, public_key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.lock().query_row(IS_REVOKED_KEY, [key_hash(public_key)], |row| row.get(0))?)
     }
 
     /// The newest revocation list of `issuer`, if there is one.

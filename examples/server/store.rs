@@ -10,7 +10,7 @@ use scep::server::{
     ChallengeChange, ChallengeId, ChallengeStore, OneTimeChallenge, Recorded, State, Store, Transaction,
     TransactionKey, Transition,
 };
-use scep::wire::Certificate;
+use scep::wire::{Certificate, SubjectPublicKeyInfo};
 use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,10 +22,10 @@ const MAX_PENDING: u32 = 10_000;
 const MAX_PENDING_OF_SIGNER: u32 = 4;
 
 /// Challenges that have not expired: for more there is no room (T49).
-const MAX_CHALLENGES: u32 = 10_000;
+const MAX_CHALLENGES: u32 = 100_000;
 
-/// Of another version, a database is not touched, but that the one before this had no challenges.
-const VERSION: i32 = 4;
+/// Of another version, a database is not touched; the two before this had no terms, and the first no challenges.
+const VERSION: i32 = 5;
 const OLDEST_VERSION: i32 = 3;
 
 /// Some columns are of this program alone: `number` is what an operator calls a request, `polls` says how often the
@@ -259,8 +259,7 @@ impl Store for SqliteStore {
             let read = Certificate::parse(leaf).ok();
             let (issuer, serial) =
                 read.map(|leaf| (leaf.issuer().as_der(), leaf.serial())).unwrap_or_default();
-            let key = read.and_then(|leaf| leaf.public_key().to_canonical().ok());
-            let key = key.and_then(|key| PROVIDER.sha256(&[&key]).ok()).unwrap_or_default();
+            let key = read.map(|leaf| key_hash(leaf.public_key().as_der())).unwrap_or_default();
             sql.execute(
                 INSERT_CERTIFICATE,
                 params![endpoint, id, signer, key, issuer, serial, leaf.as_ref()],
@@ -359,6 +358,12 @@ fn select(connection: &Connection, key: &TransactionKey) -> Result<Option<Transa
 
 pub(crate) fn columns(key: &TransactionKey) -> (&str, &[u8], &[u8]) {
     (key.endpoint(), key.transaction_id().as_bytes(), key.signer())
+}
+
+/// What certificates for this key, DER SubjectPublicKeyInfo, are found by; empty for one that cannot be read.
+pub(crate) fn key_hash(public_key: &[u8]) -> Vec<u8> {
+    let key = SubjectPublicKeyInfo::parse(public_key).and_then(|key| key.to_canonical());
+    key.and_then(|key| PROVIDER.sha256(&[&key])).map(|hash| hash.to_vec()).unwrap_or_default()
 }
 
 pub(crate) fn seconds(time: UnixTime) -> i64 {

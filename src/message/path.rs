@@ -134,8 +134,7 @@ fn has_room(issuer: &Certificate<'_>, below: usize) -> bool {
     })
 }
 
-/// Critical extensions that an issuer between may have. Others are not understood here, name constraints among them, so
-/// what it issues is not trusted (RFC 5280 section 4.2).
+/// Critical extensions that are understood here. Name constraints are not among them.
 const UNDERSTOOD: [Oid<'static>; 5] = [
     Oid::BASIC_CONSTRAINTS,
     Oid::KEY_USAGE,
@@ -144,15 +143,21 @@ const UNDERSTOOD: [Oid<'static>; 5] = [
     Oid::CERTIFICATE_POLICIES,
 ];
 
-/// Whether a certificate that is not an anchor may issue others.
-fn may_issue(issuer: &Certificate<'_>) -> bool {
-    let understood = match issuer.extensions() {
+/// Whether nothing in a certificate is critical and not understood: one that is not, is not to be relied on (RFC 5280
+/// section 4.2).
+pub(crate) fn is_understood(certificate: &Certificate<'_>) -> bool {
+    match certificate.extensions() {
         Ok(Some(extensions)) => {
             extensions.iter().all(|extension| !extension.critical || UNDERSTOOD.contains(&extension.oid))
         }
         Ok(None) => true,
         Err(_) => false,
-    };
+    }
+}
+
+/// Whether a certificate that is not an anchor may issue others.
+fn may_issue(issuer: &Certificate<'_>) -> bool {
+    let understood = is_understood(issuer);
     let usage = issuer.key_usage().is_none_or(|usage| usage.contains(KeyUsage::KEY_CERT_SIGN));
     issuer.is_ca() && usage && understood
 }

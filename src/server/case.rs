@@ -17,6 +17,9 @@ use core::fmt;
 use core::time::Duration;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
+/// The revision of a challenge after that: it is 1 at first, and is reserved in between.
+const RELEASED_FOUR_TIMES: u64 = 9;
+
 /// A request that waits for a decision, new or held.
 pub(super) struct Case {
     pub(super) session: Box<Session>,
@@ -87,6 +90,11 @@ impl Case {
         self.open.requested()
     }
 
+    /// The certificate that is renewed, if that is what is asked for.
+    pub(super) fn renewed(&self) -> Option<&CertificateDer<'static>> {
+        self.session.signer.as_ref().filter(|_| self.open.is_renewal())
+    }
+
     pub(super) fn is_held(&self) -> bool {
         self.is_stored() && *self.open.state() == State::Pending
     }
@@ -100,9 +108,9 @@ impl Case {
         self.from == Some(self.open.revision())
     }
 
-    /// What the one-time challenge allows that authorised the request.
+    /// What the one-time challenge allows that authorised the request, now or before it was held.
     pub(super) fn terms(&self) -> Option<&ChallengeTerms> {
-        self.reserved.as_ref().map(OneTimeChallenge::terms)
+        self.reserved.as_ref().map(OneTimeChallenge::terms).or(self.open.terms())
     }
 
     pub(super) fn challenge(&self) -> Option<&ChallengePassword> {
@@ -190,6 +198,7 @@ impl Case {
         } else {
             open.starting_as(state, now, retention)
         };
+        let to = to.under(challenge.terms());
         let transition = Transition { key, from, to, challenge: Some(change), removes: false };
         Exchange::Record(Record::new(session, transition, Next::Issue(submitted, previous)))
     }
@@ -208,14 +217,17 @@ impl Case {
 
     /// Records the end of the reservation, with nothing issued. What was there before comes back. Where nothing was, the
     /// row goes, so that nobody fills the store with one challenge (T49); but while a certificate cannot be issued it
-    /// stays, for a poll that finds nothing would end the transaction.
+    /// stays, for a poll that finds nothing would end the transaction. Four rows may be left so by one challenge.
     fn release(self: Box<Self>, next: Next) -> Exchange {
         let Self { session, key, from, open, reserved, previous, .. } = *self;
         let challenge =
             reserved.map(|own| ChallengeChange { from: Some(own.revision()), to: own.released() });
+        let is_new = open.revision() == 1;
         let (to, removes) = match (previous, &next, &challenge) {
             (Some(previous), ..) => (previous.restored(&open), false),
-            (None, Next::Unavailable, Some(change)) => {
+            (None, Next::Unavailable, Some(change))
+                if !is_new || change.to.revision() <= RELEASED_FOUR_TIMES =>
+            {
                 let state = State::Issuing { challenge: *change.id(), until: session.now };
                 let left = change.to.expires().as_secs().saturating_sub(session.now.as_secs());
                 (open.advanced(state, session.now, Duration::from_secs(left)), false)
@@ -228,9 +240,16 @@ impl Case {
     /// Records the transaction in `state`, or as pending, and spends the challenge that it has reserved.
     pub(super) fn record_as(self: Box<Self>, state: Option<State>, cause: Option<Error>) -> Exchange {
         let stored = self.is_stored();
+        let renewed_until = self.renewed().and_then(|der| Certificate::parse(der).ok()?.not_after().ok());
         let Self { session, key, from, open, reserved, .. } = *self;
         let config = &session.config;
-        let retention = if state.is_some() { config.finished_retention } else { config.pending_retention };
+        let mut retention =
+            if state.is_some() { config.finished_retention } else { config.pending_retention };
+        if let (Some(State::Issued(_)), Some(until)) = (&state, renewed_until) {
+            // its signature is all that a renewal needs: forgotten, it would renew again (T25)
+            let left = until.as_secs().saturating_sub(session.now.as_secs()).saturating_add(1);
+            retention = retention.max(Duration::from_secs(left));
+        }
         let state = state.unwrap_or(State::Pending);
         let to = if stored {
             open.advanced(state, session.now, retention)

@@ -3,7 +3,7 @@
 
 use super::config::ServerConfig;
 use crate::error::{BadSignature, Error, PeerMisbehaved};
-use crate::message::{Budget, PathContext, check_path_within};
+use crate::message::{Budget, PathContext, check_path_within, is_understood};
 use crate::wire::certificate::Certificate;
 use crate::wire::extension::{Extensions, GeneralName, KeyUsage, subject_alt_names};
 use crate::wire::limits::Limits;
@@ -60,7 +60,7 @@ fn may_sign_for_a_device(signer: &Certificate<'_>) -> bool {
     let purposes = signer
         .extended_key_usage()
         .is_none_or(|purposes| !purposes.is_empty() && !purposes.iter().any(|one| ROLES.contains(one)));
-    usage && purposes && !signer.may_be_ca()
+    usage && purposes && !signer.may_be_ca() && is_understood(signer)
 }
 
 /// Whether a request for this subject and these extensions asks for nothing but what `signer` says: the same subject,

@@ -36,7 +36,8 @@ const KEY: &[u8] = &[0x30, 0x09, 0x30, 0x04, 0x06, 0x02, 0x2A, 0x03, 0x03, 0x01,
 pub fn samples() -> Result<[Transition; 2], Error> {
     // a space, a slash and a quote: nothing that a store may take apart
     let id = TransactionId::new("a b/'=")?;
-    let requested = RequestedCertificate::new(&Name::parse(NAME)?, &SubjectPublicKeyInfo::parse(KEY)?, None);
+    let requested =
+        RequestedCertificate::new(&Name::parse(NAME)?, &SubjectPublicKeyInfo::parse(KEY)?, None, None);
     let now = UnixTime::since_unix_epoch(Duration::from_secs(1_700_000_000));
     let retention = Duration::from_secs(3600);
     Ok([([1; 32], Kind::Enrolment), ([2; 32], Kind::Renewal { sha1: false })].map(|(signer, kind)| {

@@ -4,6 +4,7 @@ use super::case::Case;
 use super::exchange::Exchange;
 use super::question::Refusal;
 use super::transaction::{RequestedCertificate, State, TransactionKey, check_chain_length};
+use super::validity::{NoValidity, Validity, ValidityPolicy};
 use crate::crypto::Rng;
 use crate::error::{ApiMisuse, Error};
 use crate::wire::certificate::Certificate;
@@ -60,7 +61,18 @@ impl Authorized {
     /// [`PeerMisbehaved::Policy`]: crate::error::PeerMisbehaved::Policy
     pub fn wishes(&self) -> Result<Vec<u8>, Error> {
         let config = &self.case.session.config;
-        config.issuance.wishes(self.requested(), &config.limits)
+        let renewed = self.case.renewed().map(|renewed| Certificate::parse(renewed)).transpose()?;
+        config.issuance.wishes(self.requested(), renewed.as_ref(), &config.limits)
+    }
+
+    /// When a certificate that `issuer` issues now begins and ends, by the
+    /// [`ValidityPolicy`](super::IssuancePolicy::validity) and what the request asks for; `None` without a policy.
+    pub fn validity(&self, issuer: &Certificate<'_>) -> Result<Option<Validity>, NoValidity> {
+        let session = &self.case.session;
+        let policy = session.config.issuance.validity_policy();
+        let decide =
+            |policy: &ValidityPolicy| policy.decide(self.requested().validity(), issuer, session.now);
+        policy.map(decide).transpose()
     }
 
     /// The encryption certificate of the identity that the message was for. While a CA's key changes it tells which
@@ -158,7 +170,6 @@ fn check(leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>], case: &Case) ->
     if !terms || !certificate.public_key().same_key(&wanted) {
         return Err(ApiMisuse::Chain.into());
     }
-    let renewed = case.session.signer.as_ref().filter(|_| case.open.is_renewal());
-    let renewed = renewed.map(|renewed| Certificate::parse(renewed)).transpose()?;
+    let renewed = case.renewed().map(|renewed| Certificate::parse(renewed)).transpose()?;
     config.issuance.check(&certificate, requested, renewed.as_ref(), limits).map_err(misuse)
 }

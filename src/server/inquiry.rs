@@ -72,6 +72,9 @@ pub(super) fn check_request(
     })?;
 
     let csr = outline.check(limits)?;
+    if !csr.public_key().has_usual_parameters() {
+        return Err(InvalidMessage::CertificationRequest.into());
+    }
     let other_key = !signer.public_key().same_key(&proof.public_key);
     let kind = kind(session, &signer, &csr, other_key)?;
     let challenge = csr.challenge_password()?;
@@ -83,7 +86,12 @@ pub(super) fn check_request(
     if let Some(names) = extensions.as_ref().and_then(|list| list.get(Oid::SUBJECT_ALT_NAME)) {
         subject_alt_names(names.value, limits)?;
     }
-    let requested = RequestedCertificate::new(&csr.subject(), &csr.public_key(), extensions.as_ref());
+    let requested = RequestedCertificate::new(
+        &csr.subject(),
+        &csr.public_key(),
+        extensions.as_ref(),
+        csr.requested_validity(),
+    );
     // Some clients renew under the same key, transactionID and request as at first: only what they sign under is new.
     let renewed: &[u8] = match kind {
         Kind::Renewal { .. } => verified.signer(),

@@ -2,6 +2,7 @@
 
 use super::classify::ROLES;
 use super::transaction::RequestedCertificate;
+use super::validity::ValidityPolicy;
 use crate::error::{ApiMisuse, Error, PeerMisbehaved};
 use crate::wire::certificate::Certificate;
 use crate::wire::extension::{
@@ -9,6 +10,7 @@ use crate::wire::extension::{
 };
 use crate::wire::limits::Limits;
 use crate::wire::oid::Oid;
+use crate::wire::tlv::{self, Reader};
 use alloc::vec::Vec;
 
 /// What marks a security identifier in a URI, for strong mapping of certificates to accounts.
@@ -41,6 +43,8 @@ pub struct IssuancePolicy {
     extensions: Vec<Oid<'static>>,
     other_names: bool,
     directory_sids: bool,
+    wider_renewals: bool,
+    validity: Option<ValidityPolicy>,
 }
 
 impl Default for IssuancePolicy {
@@ -51,6 +55,8 @@ impl Default for IssuancePolicy {
             extensions: Vec::new(),
             other_names: false,
             directory_sids: false,
+            wider_renewals: false,
+            validity: None,
         }
     }
 }
@@ -94,24 +100,55 @@ impl IssuancePolicy {
         self
     }
 
-    /// What passes of a request, DER `Extensions`; empty when nothing does.
-    pub(super) fn wishes(&self, requested: &RequestedCertificate, limits: &Limits) -> Result<Vec<u8>, Error> {
+    /// A renewed certificate may have key usages and purposes that the one before lacks, as far as the rest of the policy
+    /// goes: for a CA that has changed what it gives. Else what a one-time challenge allowed could be exceeded by the
+    /// renewal of its certificate (T16).
+    #[must_use]
+    pub fn wider_renewals(mut self, on: bool) -> Self {
+        self.wider_renewals = on;
+        self
+    }
+
+    /// How long certificates may live; without this the issuer decides, and nothing is checked.
+    #[must_use]
+    pub fn validity(mut self, policy: ValidityPolicy) -> Self {
+        self.validity = Some(policy);
+        self
+    }
+
+    pub(super) fn validity_policy(&self) -> Option<&ValidityPolicy> {
+        self.validity.as_ref()
+    }
+
+    /// What passes of a request, DER `Extensions`; empty when nothing does. A renewal is for what the certificate at hand
+    /// is for, also where it does not say.
+    pub(super) fn wishes(
+        &self,
+        requested: &RequestedCertificate,
+        renewed: Option<&Certificate<'_>>,
+        limits: &Limits,
+    ) -> Result<Vec<u8>, Error> {
         let mut passed = ExtensionsBuilder::default();
         let wishes = requested.extensions(limits)?;
+        let before = Usages::of(renewed.filter(|_| !self.wider_renewals));
+        let asked = |oid| wishes.is_some_and(|wishes| wishes.get(oid).is_some());
+        if let Some(usage) = before.key_usage.filter(|_| !asked(Oid::KEY_USAGE)) {
+            passed = passed.key_usage(some_usage(usage.intersection(END_ENTITY))?);
+        }
+        if let Some(purposes) = before.purposes.as_ref().filter(|_| !asked(Oid::EXTENDED_KEY_USAGE)) {
+            passed = passed.extended_key_usage(purposes);
+        }
         for wish in wishes.iter().flat_map(Extensions::iter) {
             passed = match wish.oid {
                 Oid::KEY_USAGE => {
                     let usage = KeyUsage::from_extension(wish.value)?;
                     let usage = usage.intersection(self.key_usage).intersection(END_ENTITY);
-                    // a certificate without the extension would be for everything
-                    if usage == KeyUsage::NONE {
-                        return Err(PeerMisbehaved::Policy.into());
-                    }
-                    passed.key_usage(usage)
+                    let usage = before.key_usage.map_or(usage, |before| usage.intersection(before));
+                    passed.key_usage(some_usage(usage)?)
                 }
                 Oid::EXTENDED_KEY_USAGE => {
                     let mut purposes = extended_key_usage(wish.value)?;
-                    purposes.retain(|purpose| self.purposes.contains(purpose));
+                    purposes.retain(|purpose| self.purposes.contains(purpose) && before.have(purpose));
                     if purposes.is_empty() {
                         return Err(PeerMisbehaved::Policy.into());
                     }
@@ -133,7 +170,7 @@ impl IssuancePolicy {
         Ok(passed.build())
     }
 
-    /// Checks a certificate that is about to leave. One that renews another may keep its names.
+    /// Checks a certificate that is about to leave. One that renews another may keep its names, and has no further usages.
     pub(super) fn check(
         &self,
         leaf: &Certificate<'_>,
@@ -143,14 +180,19 @@ impl IssuancePolicy {
     ) -> Result<(), Error> {
         let wishes = requested.extensions(limits)?;
         let asked = |oid| wishes.is_some_and(|wishes| wishes.get(oid).is_some());
+        let own = Usages::of(Some(leaf));
         // where a purpose was asked for, none means all of them
-        let limited = (leaf.key_usage().is_some() || !asked(Oid::KEY_USAGE))
-            && (leaf.extended_key_usage().is_some() || !asked(Oid::EXTENDED_KEY_USAGE));
+        let limited = (own.key_usage.is_some() || !asked(Oid::KEY_USAGE))
+            && (own.purposes.is_some() || !asked(Oid::EXTENDED_KEY_USAGE));
         let fits = limited
+            && Usages::of(renewed.filter(|_| !self.wider_renewals)).include(&own)
+            && allows_no_ca(leaf.extensions()?)
+            && application_policies(leaf.extensions()?).is_none_or(|purposes| self.allow(&purposes))
             && leaf.is_version_3()
+            && self.validity.as_ref().is_none_or(|policy| policy.allows(leaf))
             && !leaf.may_be_ca()
-            && leaf.key_usage().is_none_or(|usage| END_ENTITY.contains(usage))
-            && leaf.extended_key_usage().is_none_or(|purposes| self.allow(&purposes))
+            && own.key_usage.is_none_or(|usage| END_ENTITY.contains(usage))
+            && own.purposes.is_none_or(|purposes| self.allow(&purposes))
             && self.allow_names(leaf, requested, renewed, limits)?;
         if fits { Ok(()) } else { Err(ApiMisuse::Chain.into()) }
     }
@@ -189,6 +231,72 @@ impl IssuancePolicy {
         let known = |name: &GeneralName<'_>| is_sid(name) || asked.contains(name) || before.contains(name);
         Ok(leaf.subject().matches(&requested.subject()?) && own.iter().all(known))
     }
+}
+
+/// A certificate without the extension would be for everything.
+fn some_usage(usage: KeyUsage) -> Result<KeyUsage, Error> {
+    if usage == KeyUsage::NONE { Err(PeerMisbehaved::Policy.into()) } else { Ok(usage) }
+}
+
+/// What a certificate is for; `None` is for everything.
+struct Usages<'a> {
+    key_usage: Option<KeyUsage>,
+    purposes: Option<Vec<Oid<'a>>>,
+}
+
+impl<'a> Usages<'a> {
+    fn of(certificate: Option<&Certificate<'a>>) -> Self {
+        Self {
+            key_usage: certificate.and_then(Certificate::key_usage),
+            purposes: certificate.and_then(Certificate::extended_key_usage),
+        }
+    }
+
+    fn have(&self, purpose: &Oid<'_>) -> bool {
+        self.purposes.as_ref().is_none_or(|purposes| purposes.contains(purpose))
+    }
+
+    /// Whether `other` is for nothing else.
+    fn include(&self, other: &Usages<'_>) -> bool {
+        let usages = match (self.key_usage, other.key_usage) {
+            (Some(own), Some(other)) => own.contains(other),
+            (own, _) => own.is_none(),
+        };
+        let purposes = match &other.purposes {
+            Some(purposes) => purposes.iter().all(|purpose| self.have(purpose)),
+            None => self.purposes.is_none(),
+        };
+        usages && purposes
+    }
+}
+
+/// Microsoft's application policies, which Windows takes for purposes, and before those of `extKeyUsage`. An empty list
+/// is one that cannot be read.
+///
+/// ```text
+/// ApplicationCertPolicies ::= SEQUENCE OF SEQUENCE { policyIdentifier OBJECT IDENTIFIER, policyQualifiers ANY OPTIONAL }
+/// ```
+fn application_policies<'a>(extensions: Option<Extensions<'a>>) -> Option<Vec<Oid<'a>>> {
+    let extension = extensions?.get(Oid::APPLICATION_CERT_POLICIES)?;
+    Some(policy_identifiers(extension.value).unwrap_or_default())
+}
+
+fn policy_identifiers(value: &[u8]) -> Result<Vec<Oid<'_>>, Error> {
+    let mut outer = Reader::new(value)?;
+    let mut policies = outer.enter(tlv::SEQUENCE)?;
+    outer.finish()?;
+    let mut found = Vec::new();
+    while !policies.is_empty() {
+        let mut policy = policies.enter(tlv::SEQUENCE)?;
+        found.push(Oid::new(policy.expect(tlv::OBJECT_IDENTIFIER)?.value));
+    }
+    Ok(found)
+}
+
+/// Whether there is no certificate type of Netscape's, or one that makes no CA: the last three of its eight bits do.
+fn allows_no_ca(extensions: Option<Extensions<'_>>) -> bool {
+    let kind = extensions.and_then(|extensions| extensions.get(Oid::NETSCAPE_CERT_TYPE));
+    kind.is_none_or(|kind| matches!(kind.value, [tlv::BIT_STRING, 2, _, bits] if bits & 0x07 == 0))
 }
 
 fn alt_names<'a>(extensions: Option<Extensions<'a>>, limits: &Limits) -> Result<Vec<GeneralName<'a>>, Error> {

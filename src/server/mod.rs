@@ -41,6 +41,7 @@ mod session;
 mod store;
 mod terms;
 mod transaction;
+mod validity;
 
 pub use challenge::{ChallengeKey, OneTimeChallenges, SharedSecret};
 pub use config::{CertificateAccess, Identity, ServerConfig};
@@ -64,3 +65,4 @@ pub use terms::ChallengeTerms;
 pub use transaction::{
     Asked, RequestedCertificate, Ruling, State, Transaction, TransactionKey, Transition, rule,
 };
+pub use validity::{NoValidity, Validity, ValidityPolicy};

@@ -221,9 +221,11 @@ fn read(
     }
 }
 
-/// Whether a certificate holds this text, in one byte for each character or in UTF-8. Short ones are found by chance.
+/// Whether a certificate holds this text, in one byte for each character or in UTF-8. Short ones are found by chance, and
+/// of long ones the beginning is enough: whoever sends both may make the search long.
 fn exposes(certificate: &[u8], challenge: &ChallengePassword) -> bool {
     let text = challenge.expose().as_bytes();
+    let text = text.get(..64).unwrap_or(text);
     text.len() >= 8 && certificate.windows(text.len()).any(|part| part == text)
 }
 

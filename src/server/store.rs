@@ -88,6 +88,16 @@ mod memory {
             !pending.contains(key) && pending.len() >= PENDING_OF_SIGNER
         }
 
+        fn purge(&mut self, now: UnixTime) {
+            let Self { transactions, pending, challenges } = self;
+            transactions.retain(|_, transaction| now < transaction.expires());
+            pending.retain(|_, keys| {
+                keys.retain(|key| transactions.contains_key(key));
+                !keys.is_empty()
+            });
+            challenges.retain(|_, challenge| now < challenge.expires());
+        }
+
         fn insert(&mut self, key: &TransactionKey, transaction: &Transaction) {
             if !is_pending(transaction) {
                 self.no_longer_pending(key);
@@ -126,16 +136,9 @@ mod memory {
             Self { rows: Mutex::default(), capacity }
         }
 
-        /// Forgets what has expired. Call it now and then.
+        /// Forgets what has expired. A store that is full does so by itself; one that should be small wants it now and then.
         pub fn purge(&self, now: UnixTime) {
-            let mut rows = self.lock();
-            let Rows { transactions, pending, challenges } = &mut *rows;
-            transactions.retain(|_, transaction| now < transaction.expires());
-            pending.retain(|_, keys| {
-                keys.retain(|key| transactions.contains_key(key));
-                !keys.is_empty()
-            });
-            challenges.retain(|_, challenge| now < challenge.expires());
+            self.lock().purge(now);
         }
 
         /// How many transactions are stored.
@@ -191,9 +194,15 @@ mod memory {
                 return Ok(Recorded::Conflict(stored.cloned()));
             }
             // a sealed challenge is new here when it is used
-            let full = stored.is_none() && rows.transactions.len() >= self.capacity
-                || change.is_some() && challenge.is_none() && rows.challenges.len() >= self.capacity;
-            if full || rows.is_one_too_many(transition) {
+            let (is_new, brings_new) = (stored.is_none(), change.is_some() && challenge.is_none());
+            let full = |rows: &Rows| {
+                is_new && rows.transactions.len() >= self.capacity
+                    || brings_new && rows.challenges.len() >= self.capacity
+            };
+            if full(&rows) {
+                rows.purge(transition.to().created());
+            }
+            if full(&rows) || rows.is_one_too_many(transition) {
                 return Err(Full);
             }
             if transition.removes() {
@@ -248,6 +257,20 @@ mod memory {
             next.from = Some(1);
             assert_eq!(store.record(&next), Ok(Recorded::Stored));
             assert_eq!(store.len(), 1);
+        }
+
+        // T49: nobody has to call `purge`
+        #[test]
+        fn a_store_that_is_full_forgets_what_has_expired() {
+            let store = MemoryStore::new(1);
+            let [first, second] = samples().unwrap();
+            assert_eq!(store.record(&first), Ok(Recorded::Stored));
+            assert_eq!(store.record(&second), Err(Full));
+            let (requested, later) = (second.to().requested().clone(), first.to().expires());
+            let retention = Duration::from_secs(60);
+            let to = Transaction::new(second.key(), Kind::Enrolment, [9; 32], requested, later, retention);
+            assert_eq!(store.record(&Transition { to, ..second.clone() }), Ok(Recorded::Stored));
+            assert_eq!(store.load(first.key()), Ok(None));
         }
 
         // T49

@@ -2,6 +2,7 @@
 //! message about it means.
 
 use super::one_time::{ChallengeChange, ChallengeId};
+use super::terms::ChallengeTerms;
 use crate::error::{Error, Limit, PeerMisbehaved};
 use crate::message::codec::{Decoder, Encoder};
 use crate::wire::attributes::TransactionId;
@@ -9,6 +10,7 @@ use crate::wire::extension::Extensions;
 use crate::wire::limits::Limits;
 use crate::wire::name::Name;
 use crate::wire::public_key::SubjectPublicKeyInfo;
+use crate::wire::requested_validity::{RequestedValidity, ValidityUnit};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -66,6 +68,7 @@ pub struct RequestedCertificate {
     subject: Vec<u8>,
     public_key: Vec<u8>,
     extensions: Vec<u8>,
+    validity: Option<RequestedValidity>,
 }
 
 impl RequestedCertificate {
@@ -73,11 +76,13 @@ impl RequestedCertificate {
         subject: &Name<'_>,
         public_key: &SubjectPublicKeyInfo<'_>,
         extensions: Option<&Extensions<'_>>,
+        validity: Option<RequestedValidity>,
     ) -> Self {
         Self {
             subject: subject.as_der().to_vec(),
             public_key: public_key.as_der().to_vec(),
             extensions: extensions.map(|extensions| extensions.as_der().to_vec()).unwrap_or_default(),
+            validity,
         }
     }
 
@@ -97,6 +102,12 @@ impl RequestedCertificate {
             return Ok(None);
         }
         Extensions::parse(&self.extensions, limits).map(Some)
+    }
+
+    /// How long the certificate is asked to be valid, as Windows does: a wish too, for a
+    /// [`ValidityPolicy`](super::ValidityPolicy).
+    pub fn validity(&self) -> Option<RequestedValidity> {
+        self.validity
     }
 }
 
@@ -159,12 +170,15 @@ pub struct Transaction {
     kind: Kind,
     request_hash: [u8; 32],
     requested: RequestedCertificate,
+    terms: Option<ChallengeTerms>,
     state: State,
     created: u64,
     expires: u64,
 }
 
-const MAGIC: [u8; 4] = *b"SCT2";
+const MAGIC: [u8; 4] = *b"SCT3";
+/// The version before, which knew neither terms nor validity, and is still read.
+const MAGIC_WITHOUT_TERMS: [u8; 4] = *b"SCT2";
 
 impl Transaction {
     pub(super) fn new(
@@ -175,9 +189,9 @@ impl Transaction {
         now: UnixTime,
         retention: Duration,
     ) -> Self {
-        let (created, state) = (now.as_secs(), State::Pending);
+        let (created, state, terms) = (now.as_secs(), State::Pending, None);
         let expires = created.saturating_add(retention.as_secs());
-        Self { key: bound(key), revision: 1, kind, request_hash, requested, state, created, expires }
+        Self { key: bound(key), revision: 1, kind, request_hash, requested, terms, state, created, expires }
     }
 
     /// This transaction in another state, one revision later.
@@ -198,6 +212,11 @@ impl Transaction {
     /// For one that was not recorded yet.
     pub(super) fn set_kind(&mut self, kind: Kind) {
         self.kind = kind;
+    }
+
+    /// The same under a one-time challenge with these terms.
+    pub(super) fn under(self, terms: &ChallengeTerms) -> Self {
+        Self { terms: Some(terms.clone()), ..self }
     }
 
     /// What the message behind this transaction asked for.
@@ -246,6 +265,12 @@ impl Transaction {
         &self.requested
     }
 
+    /// What the one-time challenge allows that it came with, if it came with one. The certificate has to keep to it, also
+    /// when the request is held and approved later.
+    pub fn terms(&self) -> Option<&ChallengeTerms> {
+        self.terms.as_ref()
+    }
+
     /// Where it stands.
     pub fn state(&self) -> &State {
         &self.state
@@ -271,6 +296,11 @@ impl Transaction {
         encoder.bytes(&self.requested.subject);
         encoder.bytes(&self.requested.public_key);
         encoder.bytes(&self.requested.extensions);
+        write_validity(&mut encoder, self.requested.validity);
+        encoder.number(self.terms.is_some().into());
+        if let Some(terms) = &self.terms {
+            terms.encode(&mut encoder);
+        }
         encoder.number(self.created);
         encoder.number(self.expires);
         match &self.state {
@@ -293,7 +323,10 @@ impl Transaction {
     /// or damaged.
     pub fn from_bytes(stored: &[u8]) -> Result<Self, Error> {
         const DAMAGED: Error = Error::InvalidMessage(crate::error::InvalidMessage::SavedState);
-        let mut decoder = Decoder::new(stored, MAGIC)?;
+        let (mut decoder, has_terms) = match Decoder::new(stored, MAGIC) {
+            Ok(decoder) => (decoder, true),
+            Err(_) => (Decoder::new(stored, MAGIC_WITHOUT_TERMS)?, false),
+        };
         let key = decoder.bytes()?.to_vec();
         let revision = decoder.number()?;
         let number = decoder.number()?;
@@ -303,6 +336,12 @@ impl Transaction {
             subject: decoder.bytes()?.to_vec(),
             public_key: decoder.bytes()?.to_vec(),
             extensions: decoder.bytes()?.to_vec(),
+            validity: if has_terms { read_validity(&mut decoder)? } else { None },
+        };
+        let terms = match if has_terms { decoder.number()? } else { 0 } {
+            0 => None,
+            1 => Some(ChallengeTerms::decode(&mut decoder)?),
+            _ => return Err(DAMAGED),
         };
         let created = decoder.number()?;
         let expires = decoder.number()?;
@@ -319,8 +358,27 @@ impl Transaction {
             _ => return Err(DAMAGED),
         };
         decoder.finish()?;
-        Ok(Self { key, revision, kind, request_hash, requested, state, created, expires })
+        Ok(Self { key, revision, kind, request_hash, requested, terms, state, created, expires })
     }
+}
+
+/// The number of the unit, from 1 on, and how many; 0 for none.
+fn write_validity(encoder: &mut Encoder, validity: Option<RequestedValidity>) {
+    let units = (1..).zip(ValidityUnit::ALL);
+    let number = |unit| units.clone().find(|(_, (known, _))| *known == unit).map_or(0, |(number, _)| number);
+    encoder.number(validity.map_or(0, |validity| number(validity.unit)));
+    if let Some(validity) = validity {
+        encoder.number(validity.count.into());
+    }
+}
+
+fn read_validity(decoder: &mut Decoder<'_>) -> Result<Option<RequestedValidity>, Error> {
+    const DAMAGED: Error = Error::InvalidMessage(crate::error::InvalidMessage::SavedState);
+    let Some(index) = decoder.number()?.checked_sub(1) else { return Ok(None) };
+    let units = (0u64..).zip(ValidityUnit::ALL);
+    let unit = units.into_iter().find(|(number, _)| *number == index).map(|(_, (unit, _))| unit);
+    let count = u32::try_from(decoder.number()?).map_err(|_| DAMAGED)?;
+    Ok(Some(RequestedValidity { unit: unit.ok_or(DAMAGED)?, count }))
 }
 
 /// A change for a store to make, if nothing else has changed the transaction since it was looked up.
@@ -448,15 +506,15 @@ mod tests {
     }
 
     fn stored_as(kind: Kind, state: State) -> Transaction {
-        let requested = RequestedCertificate { subject: vec![1], public_key: vec![2], extensions: vec![] };
+        let validity = Some(RequestedValidity { unit: ValidityUnit::Years, count: u32::MAX });
+        let requested =
+            RequestedCertificate { subject: vec![1], public_key: vec![2], extensions: vec![], validity };
         let id = TransactionId::new("1").unwrap();
         let key = TransactionKey::new("endpoint".into(), id, [7; 32]);
         let retention = Duration::from_secs(50);
-        Transaction::new(&key, kind, HASH, requested, at(100), retention).starting_as(
-            state,
-            at(100),
-            retention,
-        )
+        let transaction = Transaction::new(&key, kind, HASH, requested, at(100), retention);
+        let terms = ChallengeTerms::any_subject().rsa_key(2048);
+        transaction.starting_as(state, at(100), retention).under(&terms)
     }
 
     fn issued() -> State {
@@ -528,6 +586,27 @@ mod tests {
             for length in 0..bytes.len() {
                 assert!(Transaction::from_bytes(&bytes[..length]).is_err());
             }
+        }
+    }
+
+    // T54: what was held before this version is not lost
+    #[test]
+    fn the_form_without_validity_and_terms_is_read() {
+        for validity in [None, Some(RequestedValidity { unit: ValidityUnit::Seconds, count: 0 })] {
+            let mut transaction = stored(State::Pending);
+            (transaction.requested.validity, transaction.terms) = (validity, None);
+            let mut bytes = transaction.to_bytes();
+            assert_eq!(Transaction::from_bytes(&bytes).as_ref(), Ok(&transaction));
+            // behind them are two times and the state, of 8 bytes each
+            let end = bytes.len() - 24;
+            let begin = end - if validity.is_some() { 24 } else { 16 };
+            let mut unknown = bytes.clone();
+            unknown[begin + 7] = 8;
+            assert_eq!(Transaction::from_bytes(&unknown), Err(InvalidMessage::SavedState.into()));
+            bytes.drain(begin..end);
+            bytes[3] = b'2';
+            transaction.requested.validity = None;
+            assert_eq!(Transaction::from_bytes(&bytes), Ok(transaction));
         }
     }
 

@@ -50,6 +50,8 @@ oids! {
     EXTENSION_REQUEST_MICROSOFT = "1.3.6.1.4.1.311.2.1.14" [0x2B, 6, 1, 4, 1, 0x82, 0x37, 2, 1, 14];
     /// VeriSign's older name for `extensionRequest`
     EXTENSION_REQUEST_VERISIGN = "2.16.840.1.113733.1.9.8" [0x60, 0x86, 0x48, 1, 0x86, 0xF8, 0x45, 1, 9, 8];
+    /// Microsoft's attribute for pairs of names and values (szOID_ENROLLMENT_NAME_VALUE_PAIR)
+    ENROLLMENT_NAME_VALUE_PAIR = "1.3.6.1.4.1.311.13.2.1" [0x2B, 6, 1, 4, 1, 0x82, 0x37, 13, 2, 1];
 
     /// Attribute `messageType`, RFC 8894 section 3.2.1.2
     MESSAGE_TYPE = "2.16.840.1.113733.1.9.2" [0x60, 0x86, 0x48, 1, 0x86, 0xF8, 0x45, 1, 9, 2];
@@ -164,6 +166,10 @@ oids! {
     SMART_CARD_LOGON = "1.3.6.1.4.1.311.20.2.2" [0x2B, 6, 1, 4, 1, 0x82, 0x37, 20, 2, 2];
     /// Kind of otherName that is a user principal name of Microsoft's (szOID_NT_PRINCIPAL_NAME)
     USER_PRINCIPAL_NAME = "1.3.6.1.4.1.311.20.2.3" [0x2B, 6, 1, 4, 1, 0x82, 0x37, 20, 2, 3];
+    /// Extension of Microsoft's with purposes in another form (szOID_APPLICATION_CERT_POLICIES)
+    APPLICATION_CERT_POLICIES = "1.3.6.1.4.1.311.21.10" [0x2B, 6, 1, 4, 1, 0x82, 0x37, 21, 10];
+    /// Extension of Netscape's with the kind of certificate (netscape-cert-type)
+    NETSCAPE_CERT_TYPE = "2.16.840.1.113730.1.1" [0x60, 0x86, 0x48, 1, 0x86, 0xF8, 0x42, 1, 1];
     /// Extension of Microsoft's with the security identifier of an account (szOID_NTDS_CA_SECURITY_EXT)
     NTDS_CA_SECURITY = "1.3.6.1.4.1.311.25.2" [0x2B, 6, 1, 4, 1, 0x82, 0x37, 25, 2];
 

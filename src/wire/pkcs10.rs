@@ -8,6 +8,7 @@ use super::limits::Limits;
 use super::name::{self, Name};
 use super::oid::Oid;
 use super::public_key::SubjectPublicKeyInfo;
+use super::requested_validity::RequestedValidity;
 use super::signed_data::{check_elements, elements};
 use super::tlv::{self, Tlv};
 use super::values::is_printable_string;
@@ -146,6 +147,13 @@ impl<'a> CertificationRequest<'a> {
         }
         let found = found.filter(|found| found.raw != EMPTY_SEQUENCE);
         found.map(|found| Extensions::parse(found.raw, limits)).transpose()
+    }
+
+    /// How long the certificate is asked to be valid, in Microsoft's pairs of names and values, which may stand in one
+    /// attribute or in several. `None` if they are missing or make no sense: this is a wish, which no request fails by.
+    pub fn requested_validity(&self) -> Option<RequestedValidity> {
+        let pairs = self.attributes().filter(|attribute| attribute.oid == Oid::ENROLLMENT_NAME_VALUE_PAIR);
+        RequestedValidity::from_pairs(pairs.flat_map(|attribute| elements(attribute.values)))
     }
 }
 

@@ -112,6 +112,14 @@ impl<'a> SubjectPublicKeyInfo<'a> {
         }
     }
 
+    /// Whether what stands beside an RSA key is what should: NULL, or nothing (RFC 3279 section 2.3.1). Issuers cannot
+    /// always write anything else.
+    #[cfg(feature = "server")]
+    pub(crate) fn has_usual_parameters(&self) -> bool {
+        self.algorithm.oid != Oid::RSA_ENCRYPTION
+            || matches!(self.algorithm.parameters, None | Some([tlv::NULL, 0]))
+    }
+
     /// Whether a content key can be encrypted to this key: to RSA it can. To the owner of another key a message goes
     /// by a password (RFC 8894 section 3.1).
     pub fn can_encrypt(&self) -> bool {

@@ -2,12 +2,13 @@
 
 use crate::endpoint::{Endpoint, Options};
 use crate::lab::{client, device, device_2, request};
-use crate::{go_on, http, new_folder, options, try_go_on};
+use crate::{folder, go_on, http, new_folder, options, try_go_on};
 use scep::client::{Client, ClientConfig, Done, Driven, NewEnrolment, Step};
 use scep::crypto::rustcrypto::PROVIDER;
 use scep::crypto::{ChallengePassword, Random};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -20,19 +21,21 @@ const CONCURRENT: usize = 64;
 struct Server {
     endpoint: Arc<Endpoint>,
     address: SocketAddr,
+    folder: PathBuf,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Server {
     fn start(name: &str, change: impl FnOnce(&mut Options)) -> Self {
-        let mut options = options(new_folder(name));
+        let folder = new_folder(name);
+        let mut options = options(folder.clone());
         change(&mut options);
         let endpoint = Arc::new(Endpoint::open(options).unwrap());
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         runtime.spawn(http::serve(listener, Arc::clone(&endpoint), |_| {}, std::future::pending()));
-        Self { endpoint, address, _runtime: runtime }
+        Self { endpoint, address, folder, _runtime: runtime }
     }
 
     /// What comes back, head and body.
@@ -101,6 +104,18 @@ fn a_source_with_too_many_refusals_has_to_wait() {
     let Err(error) = enrol(&server, 1, "secret123") else { panic!("answered") };
     assert_eq!(error, 503);
     assert_eq!(server.keys_used(), 0);
+}
+
+// T48, T49: what cannot be decided costs keys as well
+#[test]
+fn requests_that_the_server_cannot_decide_count_like_refusals() {
+    let server = Server::start("undecided", |options| options.refusals_per_minute = Some(3));
+    let database = rusqlite::Connection::open(folder::database(&server.folder)).unwrap();
+    database.execute("DROP TABLE transactions", []).unwrap();
+    for number in 0..6 {
+        assert_eq!(enrol(&server, number, "secret123").err(), Some(503));
+    }
+    assert_eq!(server.keys_used(), 3);
 }
 
 /// A first request by one of two keys: what comes back, or the status in place of it.
@@ -200,4 +215,64 @@ fn more_requests_than_there_are_slots_are_put_off_before_any_key_is_used() {
     assert!(server.keys_used() > before);
     // and there is room again
     assert_eq!(status(&server.post(poll)), 200);
+}
+
+/// A connection that stays open, from this address.
+fn connect(server: &Server, from: [u8; 4]) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let stream = runtime.block_on(socket.connect(server.address)).unwrap().into_std().unwrap();
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream
+}
+
+/// The head of the answer to GetCACaps, and whatever of the body came with it; nothing when the connection was closed.
+fn ask(stream: &mut TcpStream) -> String {
+    let mut answer = [0; 4096];
+    let length = match stream.write_all(b"GET /scep?operation=GetCACaps HTTP/1.1\r\nHost: a\r\n\r\n") {
+        Ok(()) => stream.read(&mut answer).unwrap_or(0),
+        Err(_) => 0,
+    };
+    String::from_utf8(answer[..length].to_vec()).unwrap().to_lowercase()
+}
+
+// T48
+#[test]
+fn a_source_has_sixty_four_connections_and_others_have_theirs() {
+    let server = Server::start("sources", |options| options.refusals_per_minute = Some(3));
+    let mut open: Vec<_> = (0..64).map(|_| connect(&server, [127, 0, 0, 1])).collect();
+    assert!(open.iter_mut().all(|stream| ask(stream).starts_with("http/1.1 200")));
+    assert_eq!(ask(&mut connect(&server, [127, 0, 0, 1])), "");
+    assert!(ask(&mut connect(&server, [127, 0, 0, 2])).starts_with("http/1.1 200"));
+    // those that are open go on, and make room when they end
+    assert!(open.iter_mut().all(|stream| ask(stream).starts_with("http/1.1 200")));
+    open.truncate(1);
+    let again = (0..200).any(|_| {
+        thread::sleep(Duration::from_millis(50));
+        ask(&mut connect(&server, [127, 0, 0, 1])).starts_with("http/1.1 200")
+    });
+    assert!(again);
+}
+
+// T48: behind a proxy everybody comes from one address; there nobody waits for idle connections to end
+#[test]
+fn where_it_is_crowded_every_connection_ends_with_its_answer() {
+    let server = Server::start("crowd", |options| options.refusals_per_minute = None);
+    let mut open: Vec<_> = (0..256).map(|_| connect(&server, [127, 0, 0, 1])).collect();
+    for stream in &mut open {
+        let answer = ask(stream);
+        assert!(answer.starts_with("http/1.1 200") && !answer.contains("connection: close"), "{answer}");
+    }
+    // one that is open and silent makes it more
+    let mut one_more = connect(&server, [127, 0, 0, 1]);
+    let crowded = (0..200).any(|_| {
+        thread::sleep(Duration::from_millis(50));
+        ask(&mut open[0]).contains("connection: close")
+    });
+    assert!(crowded);
+    // which has ended, so that there is room again
+    assert_eq!(ask(&mut open[0]), "");
+    assert!(ask(&mut one_more).starts_with("http/1.1 200"));
 }

@@ -89,6 +89,18 @@ fn a_revoked_certificate_renews_nothing_whatever_comes_along() {
     first(&lab, "CN=dev");
 }
 
+// T16, T25: whoever recorded the renewal has it from the first certificate, which is still good
+#[test]
+fn a_renewal_for_a_key_whose_certificate_was_revoked_is_refused() {
+    let lab = Lab::new("renew-stolen", |_| {});
+    let old = first(&lab, "CN=dev");
+    let new = issued(lab.renew(&old, &device(), &device_2(), None));
+    lab.revoke(&new.certificate);
+    assert_eq!(refused(lab.renew(&old, &device(), &device_2(), None)), NO);
+    assert_eq!(certificates(&lab), 2);
+    issued(lab.renew(&old, &device(), &device(), None));
+}
+
 // T18: the CA signed it and knows nothing of it
 #[test]
 fn a_certificate_that_is_not_in_the_register_renews_with_the_challenge_only() {

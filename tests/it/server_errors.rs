@@ -249,7 +249,10 @@ const PRIME256V1: Oid<'static> = Oid::new(&[0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 
 #[test]
 fn e7_a_request_with_another_kind_of_key_or_signature_is_bad_request() {
     let server = Server::new().policy(never);
-    let cases: [fn(&mut Csr); 6] = [
+    let cases: [fn(&mut Csr); 8] = [
+        // what an issuer cannot copy
+        |csr| csr.public_key = seq(&[&algorithm(Oid::RSA_ENCRYPTION, &[8, 0]), &DEVICE.public()[19..]]),
+        |csr| csr.public_key = seq(&[&algorithm(Oid::RSA_ENCRYPTION, &[5, 1, 0]), &DEVICE.public()[19..]]),
         // T41, case 86
         |csr| csr.public_key = rsa_key(&[0xFF; 64], &[1, 0, 1]),
         |csr| csr.public_key = rsa_key(&DEVICE.modulus(), &[1]),

@@ -2,10 +2,11 @@
 
 use crate::requests::*;
 use crate::server_kit::*;
-use crate::support::{name, tlv};
+use crate::support::{NOW, at, name, tlv};
 use scep::error::{ApiMisuse, Error, PeerMisbehaved};
-use scep::server::{Authorized, IssuancePolicy, IssuedChain};
-use scep::wire::{Extensions, KeyUsage, Limits, Oid, extended_key_usage, subject_alt_names};
+use scep::server::{Authorized, IssuancePolicy, IssuedChain, ValidityPolicy};
+use scep::wire::{Certificate, Extensions, KeyUsage, Limits, Oid, extended_key_usage, subject_alt_names};
+use std::time::Duration;
 
 const NAME_CONSTRAINTS: Oid<'static> = Oid::new(&[0x55, 0x1D, 30]);
 const TEMPLATE: Oid<'static> = Oid::new(&[0x2B, 6, 1, 4, 1, 0x82, 0x37, 21, 7]);
@@ -183,6 +184,24 @@ fn a_certificate_that_says_too_much_does_not_leave() {
         assert!(!leaves(usual(), &host, purpose(which)), "{which}");
         assert!(leaves(usual().also_purpose(which), &host, purpose(which)), "{which}");
     }
+    // Windows takes these for purposes, whatever the other extension says
+    let application = |list: &[Oid<'static>]| {
+        let policies: Vec<u8> = list.iter().flat_map(|which| seq(&[&oid(*which)])).collect();
+        with(Oid::APPLICATION_CERT_POLICIES, seq(&[&policies]))
+    };
+    for which in [Oid::ANY_EXTENDED_KEY_USAGE, Oid::SMART_CARD_LOGON, Oid::ENROLLMENT_AGENT] {
+        assert!(!leaves(usual(), &host, application(&[Oid::CLIENT_AUTH, which])), "{which}");
+        assert!(leaves(usual().also_purpose(which), &host, application(&[which])), "{which}");
+    }
+    assert!(leaves(usual(), &host, application(&[Oid::CLIENT_AUTH])));
+    assert!(!leaves(usual(), &host, application(&[])));
+    assert!(!leaves(usual(), &host, with(Oid::APPLICATION_CERT_POLICIES, vec![0x30, 3, 6, 1, 42])));
+    // netscape-cert-type: a client, and three kinds of CAs
+    assert!(leaves(usual(), &host, with(Oid::NETSCAPE_CERT_TYPE, vec![3, 2, 7, 0x80])));
+    for bits in [0x04, 0x02, 0x81] {
+        assert!(!leaves(usual(), &host, with(Oid::NETSCAPE_CERT_TYPE, vec![3, 2, 0, bits])));
+    }
+    assert!(!leaves(usual(), &host, with(Oid::NETSCAPE_CERT_TYPE, vec![3, 3, 0, 0, 4])));
     // none of them where one was asked for, and a version that has none
     let wish = [(Oid::EXTENDED_KEY_USAGE, purposes(&[Oid::CLIENT_AUTH]))];
     assert!(!leaves(usual(), &wish, |_| ()));
@@ -232,4 +251,112 @@ fn a_renewed_certificate_may_keep_the_names_of_the_one_before() {
             IssuedChain::new(certificate(&new.sign(&CA)), Vec::new(), question.approve_unrevoked().unwrap());
         assert_eq!(chain.is_ok(), fits);
     }
+}
+
+/// A renewal of a certificate with this key usage and these purposes, which asks for these extensions.
+fn renewal(
+    policy: IssuancePolicy,
+    (before, purposes_before): (Option<KeyUsage>, Option<&[Oid<'static>]>),
+    asked: &[(Oid<'static>, Vec<u8>)],
+) -> Authorized {
+    let server = Server::with(config().issuance(policy).renewal(true));
+    let mut old = X509 { serial: vec![0x53], ..X509::of(SUBJECT, "CN=Server CA", &DEVICE) };
+    old.usage = before;
+    let extension = purposes_before.map(|list| (Oid::EXTENDED_KEY_USAGE, purposes(list)));
+    old.extensions.extend(extension);
+    let wishes = |csr: &mut Csr| csr.attributes = Some(vec![extension_request(asked)]);
+    server.up_to_renewal(&renewal_with("17", &old.sign(&CA), wishes)).approve_unrevoked().unwrap()
+}
+
+// T16, T20: what a challenge did not allow is not had by renewing its certificate
+#[test]
+fn a_renewed_certificate_is_for_nothing_that_the_one_before_was_not_for() {
+    let wide = || usual().also_purpose(Oid::SERVER_AUTH);
+    let sign = KeyUsage::DIGITAL_SIGNATURE;
+    let old = (Some(sign), Some(&[Oid::CLIENT_AUTH][..]));
+    let read = |authorized: &Authorized| {
+        let der = authorized.wishes()?;
+        let passed = Extensions::parse(&der, &Limits::DEFAULT)?;
+        let usage = passed.get(Oid::KEY_USAGE).map(|usage| KeyUsage::from_extension(usage.value).unwrap());
+        let list =
+            passed.get(Oid::EXTENDED_KEY_USAGE).map(|list| extended_key_usage(list.value).unwrap().len());
+        Ok::<_, Error>((usage, list))
+    };
+    let more = [
+        (Oid::KEY_USAGE, usage(0xA0)),
+        (Oid::EXTENDED_KEY_USAGE, purposes(&[Oid::CLIENT_AUTH, Oid::SERVER_AUTH])),
+    ];
+    assert_eq!(read(&renewal(wide(), old, &more)), Ok((Some(sign), Some(1))));
+    // who asks for none gets those that he has
+    assert_eq!(read(&renewal(wide(), old, &[])), Ok((Some(sign), Some(1))));
+    assert_eq!(renewal(wide(), (None, None), &[]).wishes(), Ok(Vec::new()));
+    let both = Ok((Some(sign | KeyUsage::KEY_ENCIPHERMENT), Some(2)));
+    assert_eq!(read(&renewal(wide(), (None, None), &more)), both);
+    assert_eq!(read(&renewal(wide().wider_renewals(true), old, &more)), both);
+    for other in [(Oid::KEY_USAGE, usage(0x20)), (Oid::EXTENDED_KEY_USAGE, purposes(&[Oid::SERVER_AUTH]))] {
+        assert_eq!(read(&renewal(wide(), old, &[other])), Err(PeerMisbehaved::Policy.into()));
+    }
+
+    let leaves = |policy: IssuancePolicy, before, usage, list: Option<&[Oid<'static>]>| {
+        let mut new = X509::of(SUBJECT, "CN=Server CA", &DEVICE_2);
+        new.usage = usage;
+        new.extensions.extend(list.map(|list| (Oid::EXTENDED_KEY_USAGE, purposes(list))));
+        IssuedChain::new(certificate(&new.sign(&CA)), Vec::new(), renewal(policy, before, &[])).is_ok()
+    };
+    let (one, two) = (&[Oid::CLIENT_AUTH][..], &[Oid::CLIENT_AUTH, Oid::SERVER_AUTH][..]);
+    assert!(leaves(usual(), old, Some(sign), Some(one)));
+    assert!(!leaves(usual(), old, Some(sign | KeyUsage::KEY_ENCIPHERMENT), Some(one)));
+    assert!(!leaves(usual(), old, None, Some(one)));
+    assert!(!leaves(usual(), old, Some(sign), Some(two)));
+    assert!(!leaves(usual(), old, Some(sign), None));
+    assert!(leaves(usual(), (None, None), None, None));
+    assert!(leaves(usual(), (None, None), Some(sign), Some(two)));
+    assert!(leaves(usual().wider_renewals(true), old, None, Some(two)));
+}
+
+/// The attribute with these pairs of names and values, as Windows writes it.
+fn pairs(list: &[(&str, &str)]) -> Vec<u8> {
+    let bmp = |text: &str| tlv(0x1E, &[&text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>()]);
+    let values = list.iter().flat_map(|(name, value)| seq(&[&bmp(name), &bmp(value)]));
+    attribute(Oid::ENROLLMENT_NAME_VALUE_PAIR, &values.collect::<Vec<u8>>())
+}
+
+fn month() -> IssuancePolicy {
+    usual().validity(ValidityPolicy::new(Duration::from_secs(30 * 86_400)).take_requested(true))
+}
+
+// A16: the wish of a Windows client, in one attribute or in two, also where the request is held in between
+#[test]
+fn a_requested_validity_shortens_that_of_the_policy() {
+    let ca = Certificate::parse(&CA_CERTIFICATE).unwrap();
+    let end = |days: u64| at(NOW + days * 86_400);
+    let one = [pairs(&[("ValidityPeriod", "Days"), ("ValidityPeriodUnits", "9")])];
+    let two = [pairs(&[("ValidityPeriod", "Days")]), pairs(&[("ValidityPeriodUnits", "9")])];
+    let odd = [pairs(&[("ValidityPeriod", "Days")])];
+    let more = [pairs(&[("ValidityPeriod", "Years"), ("ValidityPeriodUnits", "9")])];
+    for (attributes, days) in [(&one[..], 9), (&two[..], 9), (&odd[..], 30), (&more[..], 30), (&[], 30)] {
+        let server = Server::with(config().issuance(month()));
+        let message = with_csr(|csr| csr.attributes.as_mut().unwrap().extend(attributes.iter().cloned()));
+        let question = server.up_to_question(&message);
+        let validity = question.approve().validity(&ca).unwrap().unwrap();
+        assert_eq!((validity.not_before, validity.not_after), (at(NOW - 60), end(days)));
+        // held, and approved by a poll, which does not bring the request
+        let server = server.policy(hold);
+        server.ask(&message).pending();
+        let question = server.up_to_question(&cert_poll());
+        assert!(question.csr().is_none());
+        assert_eq!(question.approve().validity(&ca).unwrap().unwrap().not_after, end(days));
+    }
+    let (_, authorized) = authorized(usual(), &[]);
+    assert_eq!(authorized.validity(&ca), Ok(None));
+}
+
+// A16: what comes from an issuer lives no longer than the policy says
+#[test]
+fn a_certificate_that_lives_too_long_does_not_leave() {
+    let length = |seconds: u64| move |template: &mut X509| template.validity = validity(NOW, NOW + seconds);
+    let most = 30 * 86_400 + 600;
+    assert!(leaves(month(), &[], length(most)));
+    assert!(!leaves(month(), &[], length(most + 1)));
+    assert!(leaves(usual(), &[], length(most + 1)));
 }

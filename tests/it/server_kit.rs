@@ -18,7 +18,7 @@ use scep::server::{
     Transaction, TransactionKey, Transition, drive,
 };
 use scep::transport::{HttpRequest, PKI_MESSAGE};
-use scep::wire::{Certificate, FailInfo, MessageType};
+use scep::wire::{Certificate, Extensions, FailInfo, KeyUsage, Limits, MessageType, Oid};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
@@ -82,6 +82,15 @@ impl Issuer {
         template.subject = requested.subject().unwrap().as_der().to_vec();
         template.public_key = requested.public_key().to_vec();
         template.serial = vec![0x10, self.issued.borrow().len() as u8];
+        // usages that were asked for, or that a renewed certificate has
+        let wishes = authorized.wishes().unwrap_or_default();
+        let wishes = (!wishes.is_empty()).then(|| Extensions::parse(&wishes, &Limits::DEFAULT).unwrap());
+        let usage = wishes.and_then(|wishes| wishes.get(Oid::KEY_USAGE));
+        template.usage = usage.map_or(template.usage, |usage| KeyUsage::from_extension(usage.value).ok());
+        let purposes = wishes.and_then(|wishes| wishes.get(Oid::EXTENDED_KEY_USAGE));
+        template
+            .extensions
+            .extend(purposes.map(|purposes| (Oid::EXTENDED_KEY_USAGE, purposes.value.to_vec())));
         let leaf = template.sign(&CA);
         self.issued.borrow_mut().push(leaf.clone());
         certificate(&leaf)

@@ -8,7 +8,7 @@ use scep::crypto::{ChallengePassword, Rng};
 use scep::error::{PeerMisbehaved, Unavailable};
 use scep::server::{
     Authorized, ChallengeKey, ChallengeStore, ChallengeTerms, Decide, Enrol, Event, Evidence, Exchange,
-    OneTimeChallenge, OneTimeChallenges, Refusal, State, Store as _,
+    IssuedChain, OneTimeChallenge, OneTimeChallenges, Refusal, State, Status, Store as _, Transaction,
 };
 use scep::wire::{EcCurve, FailInfo, GeneralName, KeyUsage, Oid};
 use std::time::Duration;
@@ -686,5 +686,68 @@ fn a_certificate_without_the_usages_that_the_terms_limit_does_not_leave() {
         template.usage = None;
         let leaf = certificate(&template.sign(&CA));
         assert!(scep::server::IssuedChain::new(leaf, Vec::new(), authorized).is_err());
+    }
+}
+
+/// A certificate for serverAuth, and for any key usage.
+fn for_servers() -> Vec<u8> {
+    let mut template = X509::of(SUBJECT, "CN=Server CA", &DEVICE);
+    template.usage = None;
+    template.extensions.push((Oid::EXTENDED_KEY_USAGE, seq(&[&oid(Oid::SERVER_AUTH)])));
+    template.sign(&CA)
+}
+
+// T20: a request that asks for no usages keeps to all terms, so the certificate is where they count, also after a hold
+#[test]
+fn terms_outlive_a_hold_and_a_restart() {
+    let clients = for_device().extended_key_usage(&[Oid::CLIENT_AUTH]);
+    for terms in [clients.clone(), clients.key_usage(KeyUsage::DIGITAL_SIGNATURE)] {
+        let office = Office::new(terms.clone());
+        let authorized = office.up_to_issue(&office.request(|_| ()));
+        let mismatch = IssuedChain::new(certificate(&for_servers()), Vec::new(), authorized).unwrap_err();
+        pending(&office.server.go_on(mismatch.authorized.hold(&mut seeded(3))));
+        // the stored form is all that is left of it
+        let stored = office.server.transaction();
+        assert_eq!(Transaction::from_bytes(&stored.to_bytes()).unwrap().terms(), Some(&terms));
+        let held = office.server.up_to_question(&cert_poll());
+        assert!(held.is_held() && held.record().terms() == Some(&terms));
+        let beyond = IssuedChain::new(certificate(&for_servers()), Vec::new(), held.approve());
+        let authorized = beyond.unwrap_err().authorized;
+        let mut fitting = X509::of(SUBJECT, "CN=Server CA", &DEVICE);
+        fitting.usage = Some(KeyUsage::DIGITAL_SIGNATURE);
+        fitting.extensions.push((Oid::EXTENDED_KEY_USAGE, seq(&[&oid(Oid::CLIENT_AUTH)])));
+        let issued = IssuedChain::new(certificate(&fitting.sign(&CA)), Vec::new(), authorized).unwrap();
+        assert_eq!(office.server.go_on(issued.grant()).outcome.summary.status, Status::Success);
+    }
+}
+
+// T20: nor does a lease that ended while it was issued free a transaction from them
+#[test]
+fn terms_outlive_a_reservation_that_was_left_behind() {
+    let terms = for_device().extended_key_usage(&[Oid::CLIENT_AUTH]);
+    let mut office = Office::new(terms.clone());
+    drop(office.up_to_issue(&office.request(|_| ())));
+    office.server.now += LEASE;
+    let held = office.server.up_to_question(&cert_poll());
+    assert!(IssuedChain::new(certificate(&for_servers()), Vec::new(), held.approve()).is_err());
+}
+
+// T49: while the issuer is down, one challenge fills four places and no more
+#[test]
+fn a_challenge_leaves_four_rows_behind_at_most_while_the_issuer_is_down() {
+    let office = Office::new(any());
+    for number in 0..20_u8 {
+        let mut request = office.request(|_| ());
+        request.set_transaction(&[b'a' + number]);
+        let authorized = office.up_to_issue(&request);
+        office.server.go_on(authorized.unavailable()).unavailable();
+        assert_eq!(office.server.snapshot().len(), usize::from(number + 1).min(4));
+    }
+    // each of the four may ask as often as it likes, and keeps its place
+    for number in (0..4).cycle().take(20) {
+        let mut again = office.request(|_| ());
+        again.set_transaction(&[b'a' + number]);
+        office.server.go_on(office.up_to_issue(&again).unavailable()).unavailable();
+        assert_eq!(office.server.snapshot().len(), 4);
     }
 }

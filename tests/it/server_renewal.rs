@@ -570,6 +570,46 @@ fn a_renewal_that_was_granted_is_delivered_by_the_key_alone() {
     answer.refused(FailInfo::BadCertId, 0);
 }
 
+// T25: its signature is all that it needs, so it is not forgotten as long as that counts
+#[test]
+fn a_recorded_renewal_is_granted_once_as_long_as_its_certificate_lives() {
+    let mut server = server();
+    let ends = NOW + 10 * 86_400;
+    let certificate = old(|t| t.validity = validity(NOW - 60, ends));
+    let recorded = renewal_with("17", &certificate, |_| ());
+    let (_, opened) = server.ask(&recorded).success_for(&DEVICE, &certificate);
+    for later in [2 * 86_400, 9 * 86_400, 10 * 86_400] {
+        server.now = NOW + later;
+        server.store.purge(at(server.now));
+        let (_, again) = server.ask(&recorded).success_for(&DEVICE, &certificate);
+        assert_eq!(again.certificates, opened.certificates);
+    }
+    server.now = ends + 1;
+    server.store.purge(at(server.now));
+    assert!(server.store.is_empty());
+    server.forget();
+    server.ask(&recorded).failure(FailInfo::BadRequest, 0);
+    assert_eq!(server.issuer.count(), 1);
+}
+
+// T16: what is critical and not understood may say that it is no device's
+#[test]
+fn a_certificate_with_a_critical_extension_that_is_not_understood_renews_nothing() {
+    let constraint = (Oid::new(&[0x55, 0x1D, 30]), seq(&[]));
+    for critical in [true, false] {
+        let certificate = old(|t| {
+            t.extensions.push(constraint.clone());
+            t.critical = critical;
+        });
+        let server = server();
+        let answer = server.ask(&renewal_with("17", &certificate, |_| ()));
+        match critical {
+            true => answer.cause(PeerMisbehaved::NotRenewable),
+            false => assert_eq!(answer.cert_rep().status, "0"),
+        }
+    }
+}
+
 // R-7.9-1: SHA-1 is too weak where the signature is all there is; a challenge is not forged by it
 #[test]
 fn a_renewal_signed_with_sha_1_is_not_approved_by_its_signature() {
