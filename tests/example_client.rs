@@ -77,7 +77,7 @@ struct Lab {
 }
 
 fn layout(ra: Ra, next_ca: bool) -> Layout {
-    Layout { ra, bits: 2048, ca_key: CaKey::Rsa, next_ca }
+    Layout { ra, bits: 2048, ca_key: CaKey::Rsa, next_ca, arithmetic: key::Arithmetic::RustCrypto }
 }
 
 impl Lab {

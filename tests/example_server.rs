@@ -250,8 +250,23 @@ fn no_text_of_a_peers_can_forge_a_field_of_the_log() {
     assert!(outside.ends_with("ms  id=  subject=  detail="), "{line}");
 }
 
+/// The provider that is under test, as in `tests/shared/provider.rs`.
+#[cfg(feature = "aws-lc-rs")]
+const ARITHMETIC: key::Arithmetic = key::Arithmetic::AwsLc;
+#[cfg(not(feature = "aws-lc-rs"))]
+const ARITHMETIC: key::Arithmetic = key::Arithmetic::RustCrypto;
+
+#[test]
+fn a_provider_that_was_not_built_in_is_refused_with_the_reason() {
+    assert_eq!(key::Arithmetic::parse("rustcrypto"), Ok(key::Arithmetic::RustCrypto));
+    let other = key::Arithmetic::parse("aws-lc-rs");
+    assert_eq!(other.is_ok(), cfg!(feature = "aws-lc-rs"));
+    assert!(other.is_ok() || other.unwrap_err().contains("--features aws-lc-rs"));
+    assert!(key::Arithmetic::parse("openssl").is_err());
+}
+
 fn layout(ra: Ra) -> Layout {
-    Layout { ra, bits: 2048, ca_key: CaKey::Rsa, next_ca: false }
+    Layout { ra, bits: 2048, ca_key: CaKey::Rsa, next_ca: false, arithmetic: ARITHMETIC }
 }
 
 fn open(folder: &std::path::Path, ra: Ra) -> ca::Result<Keys> {

@@ -60,6 +60,7 @@ use clap::Parser;
 use device::Device;
 use endpoint::{Endpoint, Options};
 use folder::{CaKey, Layout, Ra};
+use key::Arithmetic;
 use scep::client::Issued;
 use scep::crypto::rustcrypto::{KeyType, PROVIDER, SoftwareKey, certificates_to_pem};
 use scep::crypto::{ChallengePassword, Random, Rng};
@@ -210,7 +211,13 @@ impl TestCa {
             hold: Some(HELD.into()),
             hold_polls: 3,
             renew_window: None,
-            layout: Layout { ra: Ra::None, bits: 2048, ca_key: CaKey::Rsa, next_ca: false },
+            layout: Layout {
+                ra: Ra::None,
+                bits: 2048,
+                ca_key: CaKey::Rsa,
+                next_ca: false,
+                arithmetic: Arithmetic::RustCrypto,
+            },
             legacy: false,
             danger_des: false,
             password_recipients: false,

@@ -6,8 +6,7 @@
 use crate::certificate::{Extensions, Profile, build, key_identifier};
 use crate::key::IssuingKey;
 use crate::names::{self, Reason};
-use scep::crypto::Rng;
-use scep::crypto::rustcrypto::SoftwareKey;
+use scep::crypto::{Rng, SharedKey};
 use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::RequestedCertificate;
 use scep::wire::{self, Limits, Oid};
@@ -103,7 +102,7 @@ impl Wanted {
 
 impl Ca {
     /// Takes up a CA whose certificate is there.
-    pub(crate) fn new(certificate: CertificateDer<'static>, key: Arc<SoftwareKey>) -> Result<Self> {
+    pub(crate) fn new(certificate: CertificateDer<'static>, key: Arc<dyn SharedKey>) -> Result<Self> {
         let parsed = wire::Certificate::parse(&certificate)?;
         let (subject, not_after) = (parsed.subject().as_der(), parsed.not_after()?);
         Ok(Self {
@@ -188,7 +187,7 @@ impl Ca {
 
 /// Makes the certificate of a new CA, for ten years.
 pub(crate) fn self_signed(
-    key: &Arc<SoftwareKey>,
+    key: &Arc<dyn SharedKey>,
     name: &str,
     scep: Scep,
     now: UnixTime,

@@ -10,7 +10,7 @@ use crate::log::complain;
 use crate::refusals::Refusals;
 use crate::register::Standing;
 use crate::store::{SqliteStore, StoreError};
-use scep::crypto::rustcrypto::{DES_CBC, PBKDF2_SHA256, PROVIDER, PROVIDER_WITH_LEGACY};
+use scep::crypto::rustcrypto::{DES_CBC, PBKDF2_SHA256, PROVIDER};
 use scep::crypto::{ChallengePassword, Provider, Random, Rng};
 use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::{
@@ -83,7 +83,7 @@ impl Endpoint {
             password_recipients,
             refusals_per_minute,
         } = options;
-        let mut provider = if legacy { PROVIDER_WITH_LEGACY } else { PROVIDER };
+        let mut provider = layout.arithmetic.provider(legacy);
         if danger_des {
             provider.read_only_ciphers = READING_DES.read_only_ciphers;
         }

@@ -2,8 +2,9 @@
 
 use crate::ca::{self, Ca, Result, Scep};
 use crate::files;
+use crate::key::Arithmetic;
 use scep::crypto::rustcrypto::{KeyType, SoftwareKey, certificates_from_pem, certificates_to_pem};
-use scep::crypto::{DecryptJob, KeyError, Random, Rng, SignJob, Signature, Unwrapped};
+use scep::crypto::{DecryptJob, KeyError, Random, Rng, SharedKey, SignJob, Signature, Unwrapped};
 use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::Identity;
 use scep::wire::{Certificate, Name};
@@ -44,7 +45,7 @@ impl Ra {
 /// A certificate and its key.
 struct Pair {
     certificate: CertificateDer<'static>,
-    key: Arc<SoftwareKey>,
+    key: Arc<dyn SharedKey>,
 }
 
 /// Everything with a private key.
@@ -60,7 +61,7 @@ pub(crate) struct Keys {
     /// Of the CA, of its RA if it has one, of the next CA.
     certificates: Vec<CertificateDer<'static>>,
     /// Those that speak SCEP.
-    keys: Vec<Arc<SoftwareKey>>,
+    keys: Vec<Arc<dyn SharedKey>>,
     /// How often one of these was used.
     #[cfg(test)]
     pub(crate) used: std::sync::atomic::AtomicUsize,
@@ -69,7 +70,7 @@ pub(crate) struct Keys {
 impl Keys {
     /// Reads keys and certificates from `folder`, and makes them at the first start there.
     pub(crate) fn open(folder: &Path, layout: Layout, now: UnixTime, rng: &mut Rng<'_>) -> Result<Self> {
-        let Layout { ra, bits, ca_key, next_ca } = layout;
+        let Layout { ra, bits, ca_key, next_ca, arithmetic } = layout;
         check(folder, ra)?;
         let rsa = KeyType::Rsa(bits);
         let ca_key = match ca_key {
@@ -82,19 +83,19 @@ impl Keys {
             CaKey::P384 => KeyType::EcP384,
         };
         let scep = if ra == Ra::None { Scep::Both } else { Scep::Nothing };
-        let own = pair(folder, "ca", ca_key, rng, |key, rng| {
+        let own = pair(folder, "ca", (ca_key, arithmetic), rng, |key, rng| {
             ca::self_signed(key, "CN=SCEP example CA", scep, now, rng)
         })?;
         let ca = Ca::new(own.certificate.clone(), Arc::clone(&own.key))?;
         let mut certificates = vec![own.certificate.clone()];
         let next = match next_ca {
-            true => Some(pair(folder, "ca-next", rsa, rng, |key, rng| {
+            true => Some(pair(folder, "ca-next", (rsa, arithmetic), rng, |key, rng| {
                 ca::self_signed(key, "CN=SCEP example CA 2", Scep::Both, now, rng)
             })?),
             false => None,
         };
         let mut helper = |file, name, scep| {
-            let helper = pair(folder, file, rsa, rng, |key, rng| {
+            let helper = pair(folder, file, (rsa, arithmetic), rng, |key, rng| {
                 ca.issue_ra(name, key.public_key_der(), scep, now, rng)
             })?;
             certificates.push(helper.certificate.clone());
@@ -153,7 +154,7 @@ impl Keys {
         self.key(recipient.public_key().as_der()).ok_or(KeyError::Unsupported)?.decrypt(job, rng)
     }
 
-    fn key(&self, public_key: &[u8]) -> Option<&SoftwareKey> {
+    fn key(&self, public_key: &[u8]) -> Option<&dyn SharedKey> {
         #[cfg(test)]
         self.used.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         self.keys.iter().find(|key| key.public_key_der() == public_key).map(AsRef::as_ref)
@@ -196,6 +197,8 @@ pub(crate) struct Layout {
     pub(crate) ca_key: CaKey,
     /// Whether there is a CA that comes after this one.
     pub(crate) next_ca: bool,
+    /// What works with the keys.
+    pub(crate) arithmetic: Arithmetic,
 }
 
 /// The database in `folder`. It is made last, so it shows that a first start came to its end.
@@ -236,7 +239,8 @@ pub(crate) fn issuers(folder: &Path) -> Result<Vec<(&'static str, Ca)>> {
     let mut found = Vec::new();
     for (name, list) in [("ca", "ca.crl"), ("ca-next", "ca-next.crl")] {
         if files_of(folder, name).iter().all(|path| path.exists()) {
-            let made = pair(folder, name, KeyType::EcP256, &mut Random::system(), |_, _| Err("lost".into()))?;
+            let kind = (KeyType::EcP256, Arithmetic::RustCrypto);
+            let made = pair(folder, name, kind, &mut Random::system(), |_, _| Err("lost".into()))?;
             found.push((list, Ca::new(made.certificate, made.key)?));
         }
     }
@@ -252,24 +256,23 @@ fn files_of(folder: &Path, name: &str) -> [PathBuf; 2] {
 fn pair(
     folder: &Path,
     name: &str,
-    key_type: KeyType,
+    (key_type, arithmetic): (KeyType, Arithmetic),
     rng: &mut Rng<'_>,
-    certify: impl FnOnce(&Arc<SoftwareKey>, &mut Rng<'_>) -> Result<CertificateDer<'static>>,
+    certify: impl FnOnce(&Arc<dyn SharedKey>, &mut Rng<'_>) -> Result<CertificateDer<'static>>,
 ) -> Result<Pair> {
     let [key_path, path] = files_of(folder, name);
     let stored = files::read(&path)?;
     let key = match files::read(&key_path)? {
-        Some(text) => {
-            SoftwareKey::from_pem(&text).map_err(|error| format!("{}: {error}", key_path.display()))?
-        }
+        Some(pem) => arithmetic.key(&pem),
         None if stored.is_some() => return Err(format!("{} has lost its key", path.display()).into()),
         None => {
-            let key = SoftwareKey::generate(key_type, rng)?;
-            files::create_secret(&key_path, &key.to_pem())?;
-            key
+            // of any size, whatever works with it afterwards
+            let pem = SoftwareKey::generate(key_type, rng)?.to_pem();
+            files::create_secret(&key_path, &pem)?;
+            arithmetic.key(&pem)
         }
-    };
-    let key = Arc::new(key);
+    }
+    .map_err(|error| format!("{}: {error}", key_path.display()))?;
     let certificate = match stored {
         Some(text) => {
             let found = certificates_from_pem(&text).map(Vec::into_iter);

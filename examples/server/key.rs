@@ -1,8 +1,8 @@
-//! An issuing key: signs with the library's [`SoftwareKey`], and says to the builder of `x509-cert` what it is.
+//! Whose arithmetic is used; and an issuing key, which says to the builder of `x509-cert` what it is.
 
 use crate::ca::Result;
-use scep::crypto::rustcrypto::{PROVIDER, SoftwareKey};
-use scep::crypto::{Digest, Purpose, Rng, SignJob, SignatureScheme};
+use scep::crypto::rustcrypto::{self, PROVIDER};
+use scep::crypto::{Digest, Provider, Purpose, Rng, SharedKey, SignJob, SignatureScheme};
 use scep::wire::SubjectPublicKeyInfo;
 use signature::Keypair;
 use std::sync::Arc;
@@ -12,14 +12,60 @@ use x509_cert::spki::{
     AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, EncodePublicKey, Error, Result as SpkiResult,
 };
 
+/// Whose arithmetic keys and messages are worked on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arithmetic {
+    RustCrypto,
+    #[cfg(feature = "aws-lc-rs")]
+    AwsLc,
+}
+
+impl Arithmetic {
+    /// What `--provider` takes.
+    #[allow(dead_code, reason = "some programs that share this file have no such option")]
+    pub(crate) fn parse(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "rustcrypto" => Ok(Self::RustCrypto),
+            #[cfg(feature = "aws-lc-rs")]
+            "aws-lc-rs" => Ok(Self::AwsLc),
+            #[cfg(not(feature = "aws-lc-rs"))]
+            "aws-lc-rs" => Err("this server was built without it; build with --features aws-lc-rs".into()),
+            _ => Err("wants rustcrypto or aws-lc-rs".into()),
+        }
+    }
+
+    pub(crate) fn provider(self, legacy: bool) -> Provider {
+        match (self, legacy) {
+            (Self::RustCrypto, false) => rustcrypto::PROVIDER,
+            (Self::RustCrypto, true) => rustcrypto::PROVIDER_WITH_LEGACY,
+            #[cfg(feature = "aws-lc-rs")]
+            (Self::AwsLc, false) => scep::crypto::aws_lc_rs::PROVIDER,
+            #[cfg(feature = "aws-lc-rs")]
+            (Self::AwsLc, true) => scep::crypto::aws_lc_rs::PROVIDER_WITH_LEGACY,
+        }
+    }
+
+    /// Reads a private key in PEM.
+    pub(crate) fn key(self, pem: &str) -> std::result::Result<Arc<dyn SharedKey>, scep::Error> {
+        match self {
+            Self::RustCrypto => {
+                rustcrypto::SoftwareKey::from_pem(pem).map(|key| -> Arc<dyn SharedKey> { Arc::new(key) })
+            }
+            #[cfg(feature = "aws-lc-rs")]
+            Self::AwsLc => scep::crypto::aws_lc_rs::SoftwareKey::from_pem(pem)
+                .map(|key| -> Arc<dyn SharedKey> { Arc::new(key) }),
+        }
+    }
+}
+
 /// Signs certificates and revocation lists.
 pub(crate) struct IssuingKey {
-    key: Arc<SoftwareKey>,
+    key: Arc<dyn SharedKey>,
     scheme: SignatureScheme,
 }
 
 impl IssuingKey {
-    pub(crate) fn new(key: Arc<SoftwareKey>) -> Result<Self> {
+    pub(crate) fn new(key: Arc<dyn SharedKey>) -> Result<Self> {
         let public_key = SubjectPublicKeyInfo::parse(key.public_key_der())?;
         // P-384: a point of 97 bytes
         let digest = if public_key.key().len() == 97 { Digest::Sha384 } else { Digest::Sha256 };

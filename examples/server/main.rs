@@ -29,6 +29,7 @@ use admin::Command;
 use clap::Parser;
 use endpoint::{Endpoint, Options, report};
 use folder::{CaKey, Layout, Ra};
+use key::Arithmetic;
 use scep::crypto::ChallengePassword;
 use scep::crypto::rustcrypto::PROVIDER;
 use scep::pki_types::UnixTime;
@@ -88,6 +89,9 @@ struct Args {
     /// What a CA signs certificates with that is made now; other kinds than RSA need an RA.
     #[arg(long, value_enum, default_value_t = CaKey::Rsa)]
     ca_key: CaKey,
+    /// Whose arithmetic to use: rustcrypto, or aws-lc-rs, which is faster, where the server was built with it.
+    #[arg(long, value_name = "NAME", default_value = "rustcrypto", value_parser = Arithmetic::parse)]
+    provider: Arithmetic,
     /// Accept SHA-1 and 3DES, and answer in kind; accept clients that sign with another key than the one to be certified.
     #[arg(long)]
     legacy: bool,
@@ -132,6 +136,7 @@ fn run(args: Args) -> ca::Result<()> {
         ra,
         key_bits,
         ca_key,
+        provider,
         legacy,
         danger_des,
         password_recipients,
@@ -146,7 +151,7 @@ fn run(args: Args) -> ca::Result<()> {
         );
     }
     let is_shared = challenge.is_some();
-    let layout = Layout { ra, bits: key_bits, ca_key, next_ca };
+    let layout = Layout { ra, bits: key_bits, ca_key, next_ca, arithmetic: provider };
     let renew_window = renew_window.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
     let folder = dir.clone();
     let options = Options {
