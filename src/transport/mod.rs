@@ -184,8 +184,9 @@ impl HttpResponse {
     /// Whether the media type is `wanted`: parameters and letter case do not count (RFC 9110 section 8.3.1).
     fn has_media_type(&self, wanted: &str) -> bool {
         self.content_type.as_deref().is_some_and(|value| {
-            let essence = value.split_once(';').map_or(value, |(essence, _)| essence);
-            essence.trim_ascii().eq_ignore_ascii_case(wanted)
+            // not `split_once`: the searches of `str` take 0.4 KB of a device's flash
+            let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+            essence.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes())
         })
     }
 }

@@ -213,14 +213,18 @@ impl<'a> AttributeTypeAndValue<'a> {
 /// The text without regard to the case of ASCII letters and to the amount of white space (RFC 4518 sections 2.2 and
 /// 2.6.1, as far as deployed names need it).
 fn folded(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
-    // a tab or a line break is seen as something else, so it is none
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        if !folded.is_empty() {
+    let (mut folded, mut gap) = (String::with_capacity(text.len()), false);
+    for char in text.chars() {
+        // a tab or a line break is seen as something else, so it is none
+        if char == ' ' {
+            gap = !folded.is_empty();
+            continue;
+        }
+        if core::mem::take(&mut gap) {
             folded.push(' ');
         }
         // of ASCII letters: tables for all others would be larger than the rest of this module
-        folded.extend(word.chars().map(|char| char.to_ascii_lowercase()));
+        folded.push(char.to_ascii_lowercase());
     }
     folded
 }
