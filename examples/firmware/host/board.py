@@ -117,7 +117,7 @@ class Board:
         command += ["-semihosting-config", f"enable=on,target=native,{arguments}"]
         command += ["-icount", "shift=6"] if exact else []
         # with `reconnect` QEMU connects later than the board starts: for lines that break only
-        line0 = f"port={port},reconnect=1" if port else f"port={self.port}"
+        line0 = f"port={port or self.port}" + (",reconnect=1" if port and not cut else "")
         lines = [f"socket,id=line0,host=127.0.0.1,server=off,{line0}", "stdio,id=line1"]
         lines += [f"socket,id=line2,host=127.0.0.1,port={element},server=off"] if element else []
         for number, line in enumerate(lines):

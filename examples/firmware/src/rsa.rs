@@ -30,22 +30,24 @@ type Parameters<const N: usize> = Box<Zeroizing<FixedMontyParams<N>>>;
 type Secret = Zeroizing<Vec<u8>>;
 type Multiplier<'a, const N: usize> = <FixedMontyForm<N> as MontyForm>::Multiplier<'a>;
 
-/// A number modulo an odd one, both big endian. Functions that are not inlined, here and below, give their stack back before
-/// the next one takes its own.
+/// What there is to know of a secret modulus. Functions that are not inlined, here and below, give their stack back before the
+/// next one takes its own.
 #[inline(never)]
-fn residue<const N: usize>(number: &[u8], modulus: &[u8]) -> Option<Residue<N>> {
-    let params = parameters(modulus)?;
-    Some(residue_with(number, &params))
+fn secret_parameters(modulus: &[u8]) -> Option<Parameters<{ U1024::LIMBS }>> {
+    let modulus = Option::from(Odd::new(Uint::from_be_slice(modulus)));
+    modulus.map(|modulus| Box::new(Zeroizing::new(FixedMontyParams::new(modulus))))
 }
 
+/// The same for one that everybody knows: its value may show in the time.
 #[inline(never)]
-fn parameters<const N: usize>(modulus: &[u8]) -> Option<Parameters<N>> {
-    Option::from(Odd::new(Uint::from_be_slice(modulus)))
-        .map(|modulus| Box::new(Zeroizing::new(FixedMontyParams::new(modulus))))
+fn public_parameters(modulus: &[u8]) -> Option<Parameters<{ U2048::LIMBS }>> {
+    let modulus = Option::from(Odd::new(Uint::from_be_slice(modulus)));
+    modulus.map(|modulus| Box::new(Zeroizing::new(FixedMontyParams::new_vartime(modulus))))
 }
 
+/// A number, big endian, modulo another one.
 #[inline(never)]
-fn residue_with<const N: usize>(number: &[u8], params: &FixedMontyParams<N>) -> Residue<N> {
+fn residue<const N: usize>(number: &[u8], params: &FixedMontyParams<N>) -> Residue<N> {
     Box::new(Zeroizing::new(FixedMontyForm::new(&Uint::from_be_slice(number), params)))
 }
 
@@ -61,7 +63,8 @@ fn public_operation(key: &RsaPublicKey<'_>, number: &[u8]) -> Option<Secret> {
     if number.len() != SIZE || number >= key.modulus {
         return None;
     }
-    let base = residue(number, key.modulus)?;
+    let params = public_parameters(key.modulus)?;
+    let base = residue(number, &params);
     Some(public_power(&base, key.exponent))
 }
 
@@ -201,11 +204,11 @@ impl PrivateKey<'_> {
     #[inline(never)]
     fn reduced(&self, at: usize, number: &[u8]) -> Option<Residue<{ U1024::LIMBS }>> {
         let (high, low) = number.split_at(HALF);
-        let mut sum = residue(high, self.bytes(at))?;
-        let low = residue_with(low, sum.params());
+        let params = secret_parameters(self.bytes(at))?;
+        let (mut sum, low) = (residue(high, &params), residue(low, &params));
         // R^2 is the Montgomery form of R, which is 2^1024
-        let radix = FixedMontyForm::from_montgomery(*low.params().r2(), low.params());
-        Multiplier::from(low.params()).mul_assign(&mut sum, &radix);
+        let radix = FixedMontyForm::from_montgomery(*params.r2(), &params);
+        Multiplier::from(&**params).mul_assign(&mut sum, &radix);
         **sum += &**low;
         Some(sum)
     }
@@ -213,10 +216,10 @@ impl PrivateKey<'_> {
     /// The number that is `first` modulo the first prime and `second` modulo the second.
     #[inline(never)]
     fn joined(&self, first: &[u8], second: &[u8]) -> Option<Secret> {
-        let params = parameters(self.bytes(0))?;
-        let mut factor = residue_with(first, &params);
-        **factor -= &**residue_with(second, &params);
-        let inverse = residue_with(self.bytes(4), &params);
+        let params = secret_parameters(self.bytes(0))?;
+        let mut factor = residue(first, &params);
+        **factor -= &**residue(second, &params);
+        let inverse = residue(self.bytes(4), &params);
         Multiplier::from(&**params).mul_assign(&mut factor, &inverse);
         Some(self.sum(&factor.retrieve(), second))
     }
