@@ -1,5 +1,7 @@
-//! Counts instructions under valgrind's callgrind and compares them: `.ci/blind`, or
+//! Counts instructions under valgrind's callgrind and compares them: `.ci/blind`, `.ci/icount`, or
 //! `cargo bench --bench icount [-- WORD..]` for the groups whose names hold one of the words.
+//!
+//! With `--bless` the counts are written to `benches/icount/figures.txt`, with `--compare` they are compared with it.
 //!
 //! A group is a row of cases that should cost the same; the first is what the others are compared with. Each case is counted
 //! in a process of its own that did the same before, so that the same binary counts the same on every run: not one
@@ -10,6 +12,8 @@
 mod blind;
 #[path = "icount/callgrind.rs"]
 mod callgrind;
+#[path = "icount/figures.rs"]
+mod figures;
 #[path = "icount/peer.rs"]
 mod peer;
 #[allow(unused_imports, reason = "each program takes what it needs")]
@@ -20,11 +24,14 @@ mod provider;
 mod requests;
 #[path = "icount/responder.rs"]
 mod responder;
+#[path = "icount/steps.rs"]
+mod steps;
 #[allow(dead_code, reason = "shared with the tests")]
 #[path = "../tests/it/support.rs"]
 mod support;
 
 use callgrind::Count;
+use figures::Figures;
 use std::io::Read as _;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -47,7 +54,7 @@ struct Case {
 }
 
 fn groups() -> Vec<Group> {
-    blind::groups()
+    blind::groups().into_iter().chain(steps::groups()).collect()
 }
 
 fn main() -> ExitCode {
@@ -66,10 +73,19 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let words: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
-    let is_wanted = |group: &&Group| words.is_empty() || words.iter().any(|word| group.name.contains(*word));
+    let is_wanted = |group: &&Group| match words.is_empty() {
+        true => group.bound.is_some() || !group.name.starts_with(steps::PREFIX),
+        false => words.iter().any(|word| group.name.contains(*word)),
+    };
     let groups = groups();
     let wanted: Vec<&Group> = groups.iter().filter(is_wanted).collect();
-    let exceeded: usize = wanted.iter().map(|group| measure(group)).sum();
+    let mut figures = Figures::new();
+    let mut exceeded: usize = wanted.iter().map(|group| measure(group, &mut figures)).sum();
+    if arguments.iter().any(|argument| argument == "--bless") {
+        figures::write(&figures);
+    } else if arguments.iter().any(|argument| argument == "--compare") {
+        exceeded += figures::compare(&figures);
+    }
     if wanted.is_empty() || exceeded > 0 {
         eprintln!("icount: {} groups, {exceeded} differences over their bound", wanted.len());
         return ExitCode::FAILURE;
@@ -78,7 +94,7 @@ fn main() -> ExitCode {
 }
 
 /// Prints the table of a group; returns how many differences are over the bound.
-fn measure(group: &Group) -> usize {
+fn measure(group: &Group, figures: &mut Figures) -> usize {
     let bound = group.bound.map_or("no bound".to_string(), |bound| format!("bound {bound}"));
     println!("\n{} ({bound})\n{:>12} {:>10} {:>7}", group.name, "instructions", "difference", "mallocs");
     let cases = (group.cases)();
@@ -91,6 +107,7 @@ fn measure(group: &Group) -> usize {
         let mark = if is_over { "  <- over the bound" } else { "" };
         let Count { instructions, allocations } = count;
         println!("{instructions:>12} {difference:>+10} {allocations:>7}  {}{mark}", case.name);
+        figures.insert((group.name.to_string(), case.name.clone()), *count);
     }
     exceeded
 }
