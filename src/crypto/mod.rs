@@ -34,7 +34,8 @@ pub use subtle::Choice;
 pub use crate::error::{KeyError, RngFailed};
 pub use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport, SignatureScheme};
 
-use crate::error::{ApiMisuse, Error, Unsupported};
+use crate::error::{ApiMisuse, BadSignature, Error, Unsupported};
+use crate::wire::algorithm::AlgorithmIdentifier;
 use crate::wire::public_key::SubjectPublicKeyInfo;
 use alloc::vec::Vec;
 use core::fmt;
@@ -63,6 +64,11 @@ pub trait ContentCipher: Send + Sync {
 pub trait KeyWrapper: Send + Sync {
     /// Which one it is.
     fn id(&self) -> KeyTransport;
+    /// Whether `identifier` names this one: what [`KeyTransport::from_identifier`] reads. There is no need to write it
+    /// anew: it is here so that a device links the reading of what it lists, and of nothing else.
+    fn is_named_by(&self, identifier: &AlgorithmIdentifier<'_>) -> bool {
+        self.id().is_named_by(identifier)
+    }
     /// Encrypts `key` for `recipient`. A public key out of bounds is refused before any arithmetic.
     fn wrap(
         &self,
@@ -76,6 +82,11 @@ pub trait KeyWrapper: Send + Sync {
 pub trait Verifier: Send + Sync {
     /// Which one it is.
     fn scheme(&self) -> SignatureScheme;
+    /// Whether `identifier` names this one, as in a certificate: what [`SignatureScheme::from_identifier`] reads. As for
+    /// [`KeyWrapper::is_named_by`], there is no need to write it anew.
+    fn is_named_by(&self, identifier: &AlgorithmIdentifier<'_>) -> bool {
+        self.scheme().is_named_by(identifier)
+    }
     /// Verifies `signature` over the concatenation of `parts`. A public key out of bounds is refused before any
     /// arithmetic. Any fault of the signature is [`BadSignature::Signature`](crate::error::BadSignature::Signature).
     fn verify(
@@ -141,6 +152,35 @@ impl Provider {
     /// The key transport, or [`Unsupported::KeyTransport`].
     pub fn wrapper(&self, id: KeyTransport) -> Result<&'static dyn KeyWrapper, Error> {
         find(self.wrappers, |item| item.id() == id).ok_or(Unsupported::KeyTransport.into())
+    }
+
+    /// The key transport that `identifier` names, or [`Unsupported::KeyTransport`].
+    pub(crate) fn named_wrapper(
+        &self,
+        identifier: &AlgorithmIdentifier<'_>,
+    ) -> Result<&'static dyn KeyWrapper, Error> {
+        find(self.wrappers, |item| item.is_named_by(identifier)).ok_or(Unsupported::KeyTransport.into())
+    }
+
+    /// The verifier for a certificate whose signature algorithm is `identifier`, or [`Unsupported::Signature`].
+    pub(crate) fn named_verifier(
+        &self,
+        identifier: &AlgorithmIdentifier<'_>,
+    ) -> Result<&'static dyn Verifier, Error> {
+        find(self.verifiers, |item| item.is_named_by(identifier)).ok_or(Unsupported::Signature.into())
+    }
+
+    /// The verifier for a SignerInfo: what [`SignatureScheme::from_signer_info`] reads, of what is listed.
+    pub(crate) fn signer_info_verifier(
+        &self,
+        digest: Digest,
+        signature: &AlgorithmIdentifier<'_>,
+    ) -> Result<&'static dyn Verifier, Error> {
+        if let Some(scheme) = SignatureScheme::from_key_type(digest, signature) {
+            return self.verifier(scheme);
+        }
+        let verifier = self.named_verifier(signature)?;
+        if verifier.scheme().digest() == digest { Ok(verifier) } else { Err(BadSignature::Algorithms.into()) }
     }
 
     /// The verifier, or [`Unsupported::Signature`].

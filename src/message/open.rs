@@ -3,7 +3,7 @@
 use super::password::{PasswordEnvelope, PasswordKey};
 use crate::crypto::{ContentCipher, ContentKey, DecryptJob, Provider, Recipient, Rng, Unwrapped};
 use crate::error::{BadEnvelope, BadSignature, Error, InvalidMessage, Limit};
-use crate::wire::algorithm::{ContentEncryption, Digest, KeyTransport, SignatureScheme};
+use crate::wire::algorithm::{ContentEncryption, Digest, SignatureScheme};
 use crate::wire::attributes::{MessageType, Nonce, SignedAttributes, TransactionId};
 use crate::wire::certificate::Certificate;
 use crate::wire::enveloped_data::{EnvelopedData, RecipientInfo};
@@ -111,12 +111,14 @@ impl Unverified {
 
     #[inline(never)] // so that its frame is not part of a larger one
     fn verify(self, provider: &Provider, signer: CertificateDer<'static>) -> Result<Verified, Error> {
-        let scheme = self.scheme_hint()?;
         let (data, info) = self.signer_info()?;
+        let digest = Digest::from_identifier(&info.digest_algorithm())?;
+        let hash = provider.digest(digest)?;
+        let verifier = provider.signer_info_verifier(digest, &info.signature_algorithm())?;
         let attributes = info.signed_attributes()?;
         let content = data.content().unwrap_or_default();
         // cheap checks first: the digest is public, and shows damage without arithmetic (T40)
-        let digest = provider.digest(scheme.digest())?.digest(&[content]);
+        let digest = hash.digest(&[content]);
         if attributes.message_digest() != Ok(Some(digest.as_bytes())) {
             return Err(BadSignature::MessageDigest.into());
         }
@@ -125,7 +127,6 @@ impl Unverified {
         }
         let certificate = Certificate::parse(&signer)?;
         certificate.public_key().check(&self.limits)?;
-        let verifier = provider.verifier(scheme)?;
         let mut signatures = self.limits.signatures;
         let mut holds = |parts: &[&[u8]]| {
             signatures = signatures.checked_sub(1).ok_or(Limit::Signatures)?;
@@ -149,7 +150,7 @@ impl Unverified {
             der: self.der,
             limits: self.limits,
             signer,
-            scheme,
+            scheme: verifier.scheme(),
             signatures,
             attributes_at,
             content_at,
@@ -236,8 +237,7 @@ impl Verified {
         if ours.next().is_some() || !decrypts {
             return Err(BadEnvelope::Recipient.into());
         }
-        let transport = KeyTransport::from_identifier(&info.key_encryption)?;
-        policy.provider.wrapper(transport)?;
+        let transport = policy.provider.named_wrapper(&info.key_encryption)?.id();
         let sealed = SealedContent::new(cipher, &data, rng)?;
         let recipient = Recipient::new(certificate.clone());
         let key_length = cipher.id().key_length();

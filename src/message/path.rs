@@ -3,7 +3,6 @@
 
 use crate::crypto::Provider;
 use crate::error::{BadSignature, Error, Limit};
-use crate::wire::algorithm::SignatureScheme;
 use crate::wire::certificate::Certificate;
 use crate::wire::extension::KeyUsage;
 use crate::wire::limits::Limits;
@@ -114,8 +113,7 @@ fn issued<'a>(
     if budget.known.contains(&link) {
         return Ok(true);
     }
-    let scheme = SignatureScheme::from_identifier(&subject.signature_algorithm())?;
-    let verifier = context.provider.verifier(scheme)?;
+    let verifier = context.provider.named_verifier(&subject.signature_algorithm())?;
     let key = issuer.public_key();
     key.check(context.limits)?;
     budget.left = budget.left.checked_sub(1).ok_or(Limit::Signatures)?;
@@ -175,6 +173,7 @@ mod tests {
     use crate::crypto::rustcrypto::testing::{RSA_2048_PKCS8, RSA_2050_PKCS8, Seeded};
     use crate::crypto::rustcrypto::{PROVIDER, SoftwareKey};
     use crate::crypto::{Digest, Purpose, SignJob};
+    use crate::wire::algorithm::SignatureScheme;
     use crate::wire::certificate::{TbsCertificateDraft, assemble};
     use crate::wire::distinguished_name::DistinguishedName;
     use crate::wire::public_key::SubjectPublicKeyInfo;

@@ -253,16 +253,23 @@ impl KeyTransport {
     /// section 4.1). Anything else is [`Unsupported::KeyTransport`]: two hash functions in one, any other hash
     /// function, a label.
     pub fn from_identifier(identifier: &AlgorithmIdentifier<'_>) -> Result<Self, Error> {
-        let transport = match identifier.oid {
-            Oid::RSA_ENCRYPTION if identifier.is_plain() => Some(Self::RsaPkcs1v15),
-            Oid::RSAES_OAEP => match padding::oaep_hash(identifier.parameters) {
-                Ok(Digest::Sha1) => Some(Self::RsaOaepSha1),
-                Ok(Digest::Sha256) => Some(Self::RsaOaepSha256),
-                _ => None,
-            },
-            _ => None,
+        find(&Self::ALL, |transport| transport.is_named_by(identifier))
+            .ok_or(Unsupported::KeyTransport.into())
+    }
+
+    const ALL: [Self; 3] = [Self::RsaPkcs1v15, Self::RsaOaepSha1, Self::RsaOaepSha256];
+
+    /// Whether [`Self::from_identifier`] reads this one. Inlined, so that nothing is left for what it cannot be.
+    #[inline(always)]
+    pub(crate) fn is_named_by(self, identifier: &AlgorithmIdentifier<'_>) -> bool {
+        let is_oaep = |digest| {
+            identifier.oid == Oid::RSAES_OAEP && padding::oaep_hash(identifier.parameters) == Ok(digest)
         };
-        transport.ok_or(Unsupported::KeyTransport.into())
+        match self {
+            Self::RsaPkcs1v15 => identifier.oid == Oid::RSA_ENCRYPTION && identifier.is_plain(),
+            Self::RsaOaepSha1 => is_oaep(Digest::Sha1),
+            Self::RsaOaepSha256 => is_oaep(Digest::Sha256),
+        }
     }
 
     /// Writes its `AlgorithmIdentifier`: NULL for PKCS #1 v1.5 (RFC 3370 section 4.2.1), and for OAEP what differs from
@@ -310,16 +317,22 @@ impl SignatureScheme {
     ///
     /// Another digest is [`BadSignature::Algorithms`], anything else [`Unsupported::Signature`].
     pub fn from_signer_info(digest: Digest, signature: &AlgorithmIdentifier<'_>) -> Result<Self, Error> {
-        if signature.oid == Oid::RSA_ENCRYPTION && signature.is_plain() {
-            return Ok(Self::RsaPkcs1(digest));
-        }
-        let curve = signature.parameters.and_then(|parameters| Tlv::parse(parameters).ok());
-        let names_curve = curve.is_some_and(|curve| curve.tag == tlv::OBJECT_IDENTIFIER);
-        if signature.oid == Oid::EC_PUBLIC_KEY && (signature.is_plain() || names_curve) {
-            return Ok(Self::Ecdsa(digest));
+        if let Some(scheme) = Self::from_key_type(digest, signature) {
+            return Ok(scheme);
         }
         let scheme = Self::from_identifier(signature)?;
         if scheme.digest() == digest { Ok(scheme) } else { Err(BadSignature::Algorithms.into()) }
+    }
+
+    /// The scheme of a SignerInfo that names the kind of key in place of the scheme.
+    pub(crate) fn from_key_type(digest: Digest, signature: &AlgorithmIdentifier<'_>) -> Option<Self> {
+        if signature.oid == Oid::RSA_ENCRYPTION && signature.is_plain() {
+            return Some(Self::RsaPkcs1(digest));
+        }
+        let curve = signature.parameters.and_then(|parameters| Tlv::parse(parameters).ok());
+        let names_curve = curve.is_some_and(|curve| curve.tag == tlv::OBJECT_IDENTIFIER);
+        let is_ec = signature.oid == Oid::EC_PUBLIC_KEY && (signature.is_plain() || names_curve);
+        is_ec.then_some(Self::Ecdsa(digest))
     }
 
     /// The scheme of a certificate or a certification request: `shaNWithRSAEncryption` or `ecdsa-with-SHAN`, with
@@ -334,6 +347,16 @@ impl SignatureScheme {
         schemes
             .find(|scheme| scheme.oid() == identifier.oid && identifier.is_plain())
             .ok_or(Unsupported::Signature.into())
+    }
+
+    /// Whether [`Self::from_identifier`] reads this one. Inlined, so that nothing is left for what it cannot be.
+    #[inline(always)]
+    pub(crate) fn is_named_by(self, identifier: &AlgorithmIdentifier<'_>) -> bool {
+        identifier.oid == self.oid()
+            && match self {
+                Self::RsaPss(digest) => padding::pss_hash(identifier.parameters) == Ok(digest),
+                Self::RsaPkcs1(_) | Self::Ecdsa(_) => identifier.is_plain(),
+            }
     }
 
     /// The object identifier in certificates and certification requests (RFC 4055 section 5, RFC 5758 section 3.2).
