@@ -176,6 +176,22 @@ const NAMES: &[&str] = &[
     "http://user@ca.test/?x#y",
 ];
 
+/// A template, and a value behind a NUL.
+const TEMPLATES: &[&str] = &[
+    "CN={{UserName}},E={{EmailAddress}},OU=Mobile,O=Finance Group,L=Redmond,ST=Washington,C=US\0jane@example.com",
+    "O=\"Example, \"\"Inc.\"\"\";CN={{DeviceName}} + OID.2.5.4.5={{serialnumber}}\0dev1,CN=admin",
+    r"CN=\{{{IMEI}}\7D\C3\A4, DC=example",
+    "CN={{OnPrem_Distinguished_Name}},C=DE\0CN=Doe\\, Jane,OU=Users,DC=example",
+    "{{UserName}}@example.com\0jane",
+    "tag:microsoft.com,2022-09-14:sid:{{OnPremisesSecurityIdentifier}}\0S-1-5-21-1-2-3",
+    "{{DeviceName}}.{{AAD_Device_ID}}.example\0a-1",
+    "T=a,G=b,I=c,Email=d@e,S=f,Description=g,PostalCode=h\011+a@b;3+c.test",
+    "CN={{UserName}\0x",
+    "CN=a,{{Nobody}}",
+    "1.3.6.1.5.5.7.3.2+1.2.840.113549.1.9.1\000112233445566778899AABBCCDDEEFF00112233",
+    "CN={{MEID}}\0\u{202E}\u{200B}{{IMEI}}",
+];
+
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf();
     let vectors = root.join("../vectors");
@@ -196,6 +212,7 @@ fn main() {
         }
     }
     NAMES.iter().for_each(|name| seeds.put("names", name.as_bytes()));
+    TEMPLATES.iter().for_each(|text| seeds.put("name_template", text.as_bytes()));
     for (target, seed) in scep_fuzz::seeds() {
         seeds.put(target, &seed);
     }

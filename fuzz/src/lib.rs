@@ -17,6 +17,7 @@ mod insecure;
 mod kept;
 mod office;
 mod oracle;
+mod profile;
 mod seeds;
 mod text;
 mod wire;
@@ -26,6 +27,7 @@ pub use device::{client_reply, client_sequence};
 pub use kept::{inspect, resume};
 pub use office::{server_request, server_sequence};
 pub use oracle::differential;
+pub use profile::name_template;
 pub use seeds::seeds;
 pub use text::{caps, names, query};
 pub use wire::{attributes, certificate, crl, csr, enveloped, normalize, signed};
@@ -34,7 +36,7 @@ pub use wire::{attributes, certificate, crl, csr, enveloped, normalize, signed};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("attributes", attributes),
     ("caps", caps),
     ("certificate", certificate),
@@ -45,6 +47,7 @@ pub const TARGETS: [Target; 17] = [
     ("differential", differential),
     ("enveloped", enveloped),
     ("inspect", inspect),
+    ("name_template", name_template),
     ("names", names),
     ("normalize", normalize),
     ("query", query),
