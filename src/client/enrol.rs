@@ -11,6 +11,7 @@ use crate::wire::distinguished_name::DistinguishedName;
 use crate::wire::extension::{ExtensionsBuilder, GeneralName, KeyUsage};
 use crate::wire::oid::Oid;
 use crate::wire::public_key::SubjectPublicKeyInfo;
+use crate::wire::requested_validity::RequestedValidity;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -22,6 +23,8 @@ pub struct NewEnrolment {
     pub(super) challenge: Option<ChallengePassword>,
     /// DER Extensions, or nothing.
     pub(super) extensions: Vec<u8>,
+    /// DER of a further attribute, or nothing.
+    pub(super) attribute: Vec<u8>,
 }
 
 impl NewEnrolment {
@@ -34,6 +37,7 @@ impl NewEnrolment {
             reply_key: None,
             challenge: None,
             extensions: Ok(ExtensionsBuilder::default()),
+            attribute: Vec::new(),
         }
     }
 }
@@ -52,6 +56,7 @@ pub struct NewEnrolmentBuilder {
     reply_key: Option<Vec<u8>>,
     challenge: Option<ChallengePassword>,
     extensions: Result<ExtensionsBuilder, Error>,
+    attribute: Vec<u8>,
 }
 
 impl NewEnrolmentBuilder {
@@ -88,6 +93,13 @@ impl NewEnrolmentBuilder {
         self
     }
 
+    /// The validity to ask for, as Windows does it. It is a wish, which many CAs pass over.
+    #[must_use]
+    pub fn validity(mut self, validity: RequestedValidity) -> Self {
+        self.attribute = validity.to_attribute();
+        self
+    }
+
     /// A second key for the exchange itself, when the key to be certified cannot decrypt and the challenge password is not
     /// to take its place (see [`ClientConfig::password_recipients`]): an RSA key (DER SubjectPublicKeyInfo) that signs the
     /// self-signed certificate and the messages and opens the reply, while the certification request is for, and signed
@@ -107,14 +119,14 @@ impl NewEnrolmentBuilder {
     /// [`ApiMisuse::SubjectText`] for a subject alternative name that cannot be written. Whether replies can be
     /// encrypted for the key is a question for [`Client::enrol`](super::Client::enrol).
     pub fn build(self) -> Result<NewEnrolment, Error> {
-        let Self { subject, public_key, reply_key, challenge, extensions } = self;
+        let Self { subject, public_key, reply_key, challenge, extensions, attribute } = self;
         can_sign(&public_key)?;
         if let Some(key) = &reply_key {
             SubjectPublicKeyInfo::parse(key).and_then(|key| key.rsa()).map_err(|_| ApiMisuse::PublicKey)?;
         }
         let extensions = extensions?;
         let extensions = if extensions.is_empty() { Vec::new() } else { extensions.build() };
-        Ok(NewEnrolment { subject, public_key, reply_key, challenge, extensions })
+        Ok(NewEnrolment { subject, public_key, reply_key, challenge, extensions, attribute })
     }
 }
 

@@ -121,7 +121,8 @@ impl RenewalBuilder {
             extensions = extensions.raw(names.oid, names.critical, names.value);
         }
         let extensions = extensions.build();
-        let request = NewEnrolment { subject, public_key, reply_key: None, challenge, extensions };
+        let attribute = Vec::new();
+        let request = NewEnrolment { subject, public_key, reply_key: None, challenge, extensions, attribute };
         Ok(Renewal { request, current })
     }
 }

@@ -94,7 +94,7 @@ pub(super) fn begin(
 ) -> Result<Step, Error> {
     config.check_capabilities(ca.capabilities())?;
     let Draft { request, current, transaction_id, serial } = draft;
-    let NewEnrolment { subject, public_key, reply_key, challenge, extensions } = request;
+    let NewEnrolment { subject, public_key, reply_key, challenge, extensions, attribute } = request;
     let Algorithms { digest, .. } = Algorithms::choose(&config, &ca)?;
     let key = SubjectPublicKeyInfo::parse(&public_key)?;
     key.check(&config.limits).map_err(|_| ApiMisuse::PublicKey)?;
@@ -123,13 +123,14 @@ pub(super) fn begin(
         [] => None,
         der => Some(Extensions::parse(der, &config.limits)?),
     };
+    let further: &[&[u8]] = if attribute.is_empty() { &[] } else { &[&attribute] };
     let mut info = CertificationRequestInfoDraft {
         subject: subject.name(),
         public_key: key,
         challenge: challenge.as_deref().map(|challenge| challenge.expose()),
         extensions: extensions.map(|extensions| extensions.as_der()),
     }
-    .encode();
+    .encode_with(further);
     let scheme = key.signature_scheme(digest)?;
     let job = SignJob::new(config.provider, core::mem::take(&mut *info), scheme, Purpose::Csr, &public_key)?;
     let requested = Requested { subject: subject.as_der().to_vec(), public_key };

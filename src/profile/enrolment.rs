@@ -15,6 +15,7 @@ use crate::wire::distinguished_name::DistinguishedName;
 use crate::wire::extension::KeyUsage;
 use crate::wire::oid::Oid;
 use crate::wire::public_key::SubjectPublicKeyInfo;
+use crate::wire::requested_validity::RequestedValidity;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -56,29 +57,6 @@ impl SubjectNameFormat {
     }
 }
 
-/// How long the certificate shall be valid. It is the CA that decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ValidityPeriod {
-    /// So many days.
-    Days(u32),
-    /// So many months.
-    Months(u32),
-    /// So many years.
-    Years(u32),
-}
-
-impl ValidityPeriod {
-    /// About so many days: months have 30 and years 365.
-    pub fn days(self) -> u64 {
-        let (count, days) = match self {
-            Self::Days(count) => (count, 1),
-            Self::Months(count) => (count, 30),
-            Self::Years(count) => (count, 365),
-        };
-        u64::from(count).saturating_mul(days)
-    }
-}
-
 /// How a client waits for a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Retries {
@@ -97,7 +75,7 @@ pub struct EnrolmentProfile {
     pub(super) certificate: CertificateType,
     pub(super) subject: Option<SubjectTemplate>,
     pub(super) alt_names: Vec<AltNameTemplate>,
-    pub(super) validity: Option<ValidityPeriod>,
+    pub(super) validity: Option<RequestedValidity>,
     pub(super) protection: KeyProtection,
     pub(super) key_usage: KeyUsage,
     pub(super) key_size: KeySize,
@@ -161,7 +139,7 @@ impl EnrolmentProfile {
     }
 
     /// The validity that is asked for.
-    pub fn validity(&self) -> Option<ValidityPeriod> {
+    pub fn validity(&self) -> Option<RequestedValidity> {
         self.validity
     }
 
@@ -253,10 +231,14 @@ impl EnrolmentProfile {
         let names: Vec<_> =
             self.alt_names.iter().zip(&texts).map(|(template, text)| template.general_name(text)).collect();
         let purposes: Vec<_> = self.extended_key_usage().collect();
-        Ok(NewEnrolment::builder(subject, public_key)
+        let builder = NewEnrolment::builder(subject, public_key)
             .key_usage(self.key_usage)
             .extended_key_usage(&purposes)
-            .subject_alt_names(&names))
+            .subject_alt_names(&names);
+        Ok(match self.validity {
+            Some(validity) => builder.validity(validity),
+            None => builder,
+        })
     }
 }
 
@@ -301,7 +283,7 @@ impl EnrolmentProfileBuilder {
 
     /// The validity to ask for.
     #[must_use]
-    pub fn validity(mut self, validity: ValidityPeriod) -> Self {
+    pub fn validity(mut self, validity: RequestedValidity) -> Self {
         self.profile.validity = Some(validity);
         self
     }
@@ -382,7 +364,7 @@ impl EnrolmentProfileBuilder {
         if !profile.hashes.usable() {
             return Err(ProfileError::Hash);
         }
-        if profile.validity.is_some_and(|validity| validity.days() == 0) {
+        if profile.validity.is_some_and(|validity| validity.count == 0) {
             return Err(ProfileError::Validity);
         }
         if urls.is_empty() {

@@ -8,6 +8,8 @@ use crate::wire::extension::KeyUsage;
 use crate::wire::oid::Oid;
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
+use rustls_pki_types::UnixTime;
 
 /// The platforms of the guide. They change nothing but what [`EnrolmentProfile::lint`] finds.
 #[non_exhaustive]
@@ -124,7 +126,10 @@ impl EnrolmentProfile {
         let purpose = |wanted: Oid<'_>| self.extended_key_usage().any(|own| own == wanted);
         let chosen =
             matches!(self.key_protection(), KeyProtection::TpmElseFail | KeyProtection::PassportElseFail);
-        let days = self.validity().map(super::enrolment::ValidityPeriod::days);
+        let epoch = UnixTime::since_unix_epoch(Duration::ZERO);
+        // from 1970 on, whose next two years have no leap day
+        let days =
+            self.validity().map(|asked| asked.end(epoch).map_or(u64::MAX, |end| end.as_secs() / 86_400));
         let variables = self.variables();
         let only_spoofable =
             !variables.is_empty() && variables.iter().all(|variable| variable.is_spoofable());
@@ -159,6 +164,11 @@ impl EnrolmentProfile {
 mod tests {
     use super::super::*;
     use super::*;
+    use crate::wire::requested_validity::{RequestedValidity, ValidityUnit};
+
+    fn validity(count: u32, unit: ValidityUnit) -> RequestedValidity {
+        RequestedValidity { unit, count }
+    }
 
     fn profile() -> EnrolmentProfileBuilder {
         EnrolmentProfile::builder(CertificateType::User, SubjectNameFormat::CommonName)
@@ -195,7 +205,7 @@ mod tests {
         for (profile, finding, platforms) in [
             (profile().hash_families(hashes), Finding::HashIgnored, &[Platform::Ios, Platform::MacOs][..]),
             (
-                profile().validity(ValidityPeriod::Years(1)),
+                profile().validity(validity(1, ValidityUnit::Years)),
                 Finding::ValidityIgnored,
                 &[Platform::Ios, Platform::MacOs],
             ),
@@ -232,11 +242,11 @@ mod tests {
         };
         let fqdn = custom("CN={{FullyQualifiedDomainName}},OU={{AAD_Device_ID}}");
         for (profile, findings) in [
-            (profile().validity(ValidityPeriod::Days(4)), &[Finding::ValidityShort][..]),
-            (profile().validity(ValidityPeriod::Days(5)), &[]),
-            (profile().validity(ValidityPeriod::Months(24)), &[]),
-            (profile().validity(ValidityPeriod::Months(25)), &[Finding::ValidityLong]),
-            (profile().validity(ValidityPeriod::Years(u32::MAX)), &[Finding::ValidityLong]),
+            (profile().validity(validity(4, ValidityUnit::Days)), &[Finding::ValidityShort][..]),
+            (profile().validity(validity(5, ValidityUnit::Days)), &[]),
+            (profile().validity(validity(24, ValidityUnit::Months)), &[]),
+            (profile().validity(validity(25, ValidityUnit::Months)), &[Finding::ValidityLong]),
+            (profile().validity(validity(u32::MAX, ValidityUnit::Years)), &[Finding::ValidityLong]),
             (profile().hash_families(HashFamilies { sha1: true, ..HashFamilies::SHA2 }), &[Finding::Sha1]),
             (profile().extended_key_usage(&[Oid::SERVER_AUTH]), &[Finding::NoClientAuthentication]),
             (profile().extended_key_usage(&[]), &[Finding::NoClientAuthentication]),

@@ -116,7 +116,7 @@ mod variable;
 pub mod windows;
 
 pub use alt_name::{AltNameTemplate, AltNameType};
-pub use enrolment::{EnrolmentProfile, EnrolmentProfileBuilder, Retries, SubjectNameFormat, ValidityPeriod};
+pub use enrolment::{EnrolmentProfile, EnrolmentProfileBuilder, Retries, SubjectNameFormat};
 pub use error::{ProfileError, TemplateError, VariableNameError};
 pub use import::{CaFingerprint, ImportError, ImportFault, ImportFinding, Imported, SettingValue};
 pub use key::{HashFamilies, KeyProtection, KeyProvider, KeySize, KeyStore, NoKeyMade};

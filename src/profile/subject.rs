@@ -206,12 +206,17 @@ impl SubjectTemplate {
         })
     }
 
-    /// As many attributes as a name may have; how long they become is known with their values.
+    /// As many attributes as a name may have. How long one with variables becomes is known with their values.
     fn within_bounds(self) -> Result<Self, TemplateError> {
         use crate::wire::name::Name;
         let wide = |rdn: &Rdn| matches!(rdn, Rdn::Attributes(own) if own.len() > Name::MAX_RDN_ATTRIBUTES);
-        let fits = self.0.len() <= Name::MAX_RDNS && !self.0.iter().any(wide);
-        if fits { Ok(self) } else { Err(TemplateError::TooLong) }
+        if self.0.len() > Name::MAX_RDNS || self.0.iter().any(wide) {
+            return Err(TemplateError::TooLong);
+        }
+        if self.variables().next().is_none() {
+            self.expand(&Values::new())?;
+        }
+        Ok(self)
     }
 }
 

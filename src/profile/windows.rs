@@ -22,7 +22,7 @@
 //! ```
 
 use super::alt_name::{AltNameTemplate, AltNameType};
-use super::enrolment::{EnrolmentProfile, Retries, SubjectNameFormat, ValidityPeriod};
+use super::enrolment::{EnrolmentProfile, Retries, SubjectNameFormat};
 use super::import::{
     CaFingerprint, ImportError, ImportFault, ImportFinding, Imported, SettingValue, Settings, about, value,
 };
@@ -34,6 +34,7 @@ use crate::transport::base64_decode;
 use crate::wire::distinguished_name::{encode_oid, hexadecimal};
 use crate::wire::extension::KeyUsage;
 use crate::wire::oid::Oid;
+use crate::wire::requested_validity::{RequestedValidity, ValidityUnit};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -237,17 +238,17 @@ fn alt_name(text: &str) -> Result<AltNameTemplate, ImportError> {
     AltNameTemplate::without_variables(kind, name.trim()).map_err(about(ALT_NAMES, ImportFault::Template))
 }
 
-fn validity(settings: &Settings<'_>) -> Result<Option<ValidityPeriod>, ImportError> {
+fn validity(settings: &Settings<'_>) -> Result<Option<RequestedValidity>, ImportError> {
     let unit = settings.text(PERIOD)?.unwrap_or("Days");
     let count = u32::try_from(settings.integer(PERIOD_UNITS)?.unwrap_or(0)).map_err(value(PERIOD_UNITS))?;
-    let period = match unit {
-        _ if unit.eq_ignore_ascii_case("Days") => ValidityPeriod::Days(count),
-        _ if unit.eq_ignore_ascii_case("Months") => ValidityPeriod::Months(count),
-        _ if unit.eq_ignore_ascii_case("Years") => ValidityPeriod::Years(count),
+    let unit = match unit {
+        _ if unit.eq_ignore_ascii_case("Days") => ValidityUnit::Days,
+        _ if unit.eq_ignore_ascii_case("Months") => ValidityUnit::Months,
+        _ if unit.eq_ignore_ascii_case("Years") => ValidityUnit::Years,
         _ => return Err(fault(PERIOD)),
     };
     // none is the node's way to leave it to the template
-    Ok(Some(period).filter(|_| count > 0))
+    Ok(Some(RequestedValidity { unit, count }).filter(|_| count > 0))
 }
 
 fn challenge(text: &str) -> Result<ChallengePassword, ImportError> {

@@ -296,7 +296,13 @@ pub struct CertificationRequestInfoDraft<'a> {
 impl CertificationRequestInfoDraft<'_> {
     /// The DER that is signed. It holds the challenge password, and so is wiped when dropped.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut attributes = Vec::with_capacity(2);
+        self.encode_with(&[])
+    }
+
+    /// The same with further attributes, each the DER of an `Attribute` of another type.
+    pub(crate) fn encode_with(&self, further: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+        let mut attributes: Vec<_> =
+            further.iter().map(|attribute| Zeroizing::new(attribute.to_vec())).collect();
         if let Some(challenge) = self.challenge {
             let printable = is_printable_string(challenge.as_bytes());
             let tag = if printable { tlv::PRINTABLE_STRING } else { tlv::UTF8_STRING };

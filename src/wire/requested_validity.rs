@@ -1,9 +1,13 @@
 //! How long a certificate is asked to be valid: Microsoft's name/value pairs in certification requests.
 
 use super::name::decode_text;
+#[cfg(feature = "client")]
+use super::oid::Oid;
 use super::time::{Date, LAST};
 use super::tlv::{self, Tlv};
 use alloc::string::String;
+#[cfg(feature = "client")]
+use alloc::{string::ToString, vec::Vec};
 use core::time::Duration;
 use rustls_pki_types::UnixTime;
 
@@ -80,6 +84,18 @@ impl RequestedValidity {
         Some(UnixTime::since_unix_epoch(Duration::from_secs(end)))
     }
 
+    /// The attribute for a certification request that asks for it: DER `Attribute`, with both pairs as its values.
+    #[cfg(feature = "client")]
+    pub(crate) fn to_attribute(self) -> Vec<u8> {
+        let unit =
+            ValidityUnit::ALL.iter().find(|(unit, _)| *unit == self.unit).map_or("", |(_, name)| *name);
+        let mut pairs =
+            [write_pair("ValidityPeriod", unit), write_pair("ValidityPeriodUnits", &self.count.to_string())];
+        tlv::sort(&mut pairs);
+        let oid = tlv::element(tlv::OBJECT_IDENTIFIER, &[Oid::ENROLLMENT_NAME_VALUE_PAIR.as_bytes()]);
+        tlv::element(tlv::SEQUENCE, &[&oid, &tlv::element(tlv::SET, &[&pairs.concat()])])
+    }
+
     /// What the values of such attributes say; `None` when there are not both pairs, or when they contradict each other or
     /// cannot be read.
     pub(super) fn from_pairs<'a>(values: impl Iterator<Item = Tlv<'a>>) -> Option<Self> {
@@ -100,6 +116,15 @@ impl RequestedValidity {
         }
         Some(Self { unit: unit?, count: count? })
     }
+}
+
+#[cfg(feature = "client")]
+fn write_pair(name: &str, value: &str) -> Vec<u8> {
+    let bmp = |text: &str| {
+        let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        tlv::element(tlv::BMP_STRING, &[&units])
+    };
+    tlv::element(tlv::SEQUENCE, &[&bmp(name), &bmp(value)])
 }
 
 fn pair(value: &Tlv<'_>) -> Option<(String, String)> {
@@ -134,6 +159,8 @@ fn months_after(begin: UnixTime, months: u64) -> Option<UnixTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::attributes::Attribute;
+    use crate::wire::signed_data::elements;
     use crate::wire::tlv::element;
     use alloc::vec::Vec;
 
@@ -171,6 +198,21 @@ mod tests {
         for (unit, name) in ValidityUnit::ALL {
             let read = read(&[("ValidityPeriod", name), ("ValidityPeriodUnits", "4294967295")]);
             assert_eq!(read, Some(asked(u32::MAX, unit)));
+        }
+    }
+
+    // A16
+    #[cfg(feature = "client")]
+    #[test]
+    fn a_wish_is_written_and_read_back() {
+        for (unit, name) in ValidityUnit::ALL {
+            for count in [1, 30, u32::MAX] {
+                let der = asked(count, unit).to_attribute();
+                let attribute = Attribute::parse(&Tlv::parse(&der).unwrap()).unwrap();
+                assert_eq!(attribute.oid, Oid::ENROLLMENT_NAME_VALUE_PAIR);
+                let values = elements(attribute.values);
+                assert_eq!(RequestedValidity::from_pairs(values), Some(asked(count, unit)), "{name}");
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use scep::profile::{
     SubjectNameFormat, SubjectTemplate, Values, Variable, Vocabulary,
 };
 use scep::transport::{HttpRequest, HttpResponse};
-use scep::wire::{Certificate, DistinguishedName, Oid};
+use scep::wire::{Certificate, DistinguishedName, Oid, RequestedValidity, ValidityUnit};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::request::{CertReqInfo, ExtensionReq};
@@ -97,7 +97,7 @@ fn one(oid: &str, value: &str) -> Vec<(String, String)> {
     vec![(oid.to_owned(), value.to_owned())]
 }
 
-// A28, A35, A37, A39
+// A16, A28, A35, A37, A39
 #[test]
 fn a_managed_device_asks_for_what_its_profile_says_and_gets_it() {
     let profile = profile(subject("CN={{UserName}},E={{EmailAddress}},O=Finance Group,C=US"))
@@ -106,6 +106,7 @@ fn a_managed_device_asks_for_what_its_profile_says_and_gets_it() {
         .subject_alt_name(alt_name(AltNameType::Dns, "{{DeviceName}}.corp.example"))
         .subject_alt_name(alt_name(AltNameType::Uri, "urn:serial:{{SerialNumber}}"))
         .extended_key_usage(&[Oid::CLIENT_AUTH, Oid::SMART_CARD_LOGON])
+        .validity(RequestedValidity { unit: ValidityUnit::Months, count: 6 })
         .build()
         .unwrap();
     let values = Values::new()
@@ -146,6 +147,10 @@ fn a_managed_device_asks_for_what_its_profile_says_and_gets_it() {
     assert_eq!(host.as_str(), "tablet-17.corp.example");
     assert_eq!(uri.as_str(), "urn:serial:C02%2FX%201");
     assert!(!extension("2.5.29.17").critical);
+    let validity =
+        request.attributes.iter().find(|one| one.oid.to_string() == "1.3.6.1.4.1.311.13.2.1").unwrap();
+    let validity = validity.to_der().unwrap();
+    assert!(holds(&validity, b"\x1E\x0C\0M\0o\0n\0t\0h\0s") && holds(&validity, b"\x1E\x02\x006"));
     let certificate = Certificate::parse(&issued.certificate).unwrap();
     assert_eq!(certificate.subject().as_der(), request.subject.to_der().unwrap());
 }

@@ -1,6 +1,7 @@
 use super::super::variable::Vocabulary;
 use super::super::{AltNameType, NameSyntax};
 use super::*;
+use crate::wire::requested_validity::ValidityUnit;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec;
@@ -122,10 +123,10 @@ fn numbers_servers_and_hashes_are_checked_when_a_profile_is_built() {
     for url in ["", "ftp://ca.test/", "http://u@ca.test/", "http://ca.test/?operation=x"] {
         assert_eq!(profile().server(url).build(), Err(ProfileError::Server { index: 1 }), "{url}");
     }
-    for validity in [ValidityPeriod::Days(0), ValidityPeriod::Months(0), ValidityPeriod::Years(0)] {
+    for (unit, _) in ValidityUnit::ALL {
+        let validity = RequestedValidity { unit, count: 0 };
         assert_eq!(profile().validity(validity).build(), Err(ProfileError::Validity));
     }
-    assert_eq!(ValidityPeriod::Years(u32::MAX).days(), 365 * u64::from(u32::MAX));
     let hashes = |sha1, sha2, sha3| profile().hash_families(HashFamilies { sha1, sha2, sha3 }).build();
     assert_eq!(hashes(false, false, true), Err(ProfileError::Hash));
     assert_eq!(hashes(false, false, false), Err(ProfileError::Hash));

@@ -125,6 +125,9 @@ fn text_that_is_no_subject_is_told_with_its_place() {
     assert_eq!(template(&format!("{}CN=x", "O=x,".repeat(32)), Windows), Err(TooLong));
     assert_eq!(template(&format!("{}CN=x", "O=x+".repeat(8)), Windows), Err(TooLong));
     assert!(template(&format!("{}CN=x", "O=x,".repeat(31)), Windows).is_ok());
+    // found by fuzzing: what is too long without any value is told when it is read
+    assert_eq!(template(&format!("CN={}", "x".repeat(1025)), Windows), Err(TooLong));
+    assert!(template(&format!("CN={}", "x".repeat(1024)), Windows).is_ok());
 }
 
 // A34

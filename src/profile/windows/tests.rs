@@ -62,7 +62,7 @@ fn nodes_become_a_profile() {
     let kinds: Vec<_> = profile.alt_names.iter().map(AltNameTemplate::kind).collect();
     assert_eq!(kinds, [UserPrincipalName, Email, Dns, Uri]);
     assert_eq!(profile.extended_key_usage().collect::<Vec<_>>(), [Oid::CLIENT_AUTH, Oid::SMART_CARD_LOGON]);
-    assert_eq!(profile.validity(), Some(ValidityPeriod::Months(6)));
+    assert_eq!(profile.validity(), Some(RequestedValidity { unit: ValidityUnit::Months, count: 6 }));
     assert_eq!(profile.key_protection(), KeyProtection::PassportElseFail);
     assert_eq!(profile.retries(), Some(Retries { count: 0, delay: Duration::from_secs(60) }));
     assert!(!format!("{imported:?}").contains("secret"));
@@ -96,7 +96,10 @@ fn each_number_of_the_nodes_has_its_meaning() {
     let defaults = profile(&[]);
     assert_eq!(defaults.retries(), Some(Retries { count: 3, delay: Duration::from_secs(300) }));
     assert_eq!((defaults.validity(), defaults.key_size()), (None, KeySize::Rsa2048));
-    assert_eq!(profile(&[("ValidPeriodUnits", 30.into())]).validity(), Some(ValidityPeriod::Days(30)));
+    assert_eq!(
+        profile(&[("ValidPeriodUnits", 30.into())]).validity(),
+        Some(RequestedValidity { unit: ValidityUnit::Days, count: 30 })
+    );
     assert_eq!(profile(&[("ValidPeriod", "Years".into())]).validity(), None);
     let imported = import_with(&[("RetryCount", 31.into()), ("RetryDelay", 0.into())]).unwrap();
     assert_eq!(imported.profile.retries(), Some(Retries { count: 30, delay: Duration::from_secs(60) }));
