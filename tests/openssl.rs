@@ -440,6 +440,54 @@ fn openssl_verifies_our_requests() {
     assert!(printed.contains("self-signature verify OK") && !printed.contains("challengePassword"));
 }
 
+// A33, A34, A35
+#[test]
+#[ignore = "needs the openssl program; CI runs it with --ignored"]
+fn openssl_reads_one_name_where_a_value_looks_like_several() {
+    use scep::profile::{
+        AltNameTemplate, AltNameType, NameSyntax, SubjectTemplate, Values, Variable, Vocabulary,
+    };
+    let work = Work::new("profile-request");
+    let (words, key) = (Vocabulary::new(), DEVICE.key());
+    let template =
+        SubjectTemplate::parse("C=DE;O=Example,CN={{DeviceName}}", NameSyntax::Windows, &words).unwrap();
+    let upn =
+        AltNameTemplate::parse(AltNameType::UserPrincipalName, "{{UserName}}@example.com", &words).unwrap();
+    for hostile in ["dev1,CN=admin", "dev1+CN=admin", "dev1/CN=admin", "\",CN=\"admin"] {
+        let values = Values::new().with(Variable::DeviceName, hostile).with(Variable::UserName, "jäne");
+        let (subject, name) = (template.expand(&values).unwrap(), upn.expand(&values).unwrap());
+        let names = ExtensionsBuilder::default().subject_alt_names(&[GeneralName::UserPrincipalName(&name)]);
+        let extensions = names.unwrap().build();
+        let draft = CertificationRequestInfoDraft {
+            subject: subject.name(),
+            public_key: SubjectPublicKeyInfo::parse(key.public_key_der()).unwrap(),
+            challenge: None,
+            extensions: Some(&extensions),
+        };
+        let info = draft.encode();
+        let signature = device_signs(&work, &info, "sha256");
+        work.write("request", &assemble(&info, SignatureScheme::RsaPkcs1(Digest::Sha256), &signature));
+        // one line for each attribute
+        let printed =
+            work.openssl("req -verify -inform DER -in request -noout -subject -nameopt sep_multiline,oid");
+        let lines: Vec<_> =
+            printed.lines().map(str::trim).filter(|line| line.starts_with("2.5.4.")).collect();
+        assert_eq!(lines.len(), 3, "{printed}");
+        assert_eq!(
+            lines[2].trim_start_matches("2.5.4.3").trim_start_matches([' ', '=']),
+            hostile,
+            "{printed}"
+        );
+        let printed = work.openssl("req -inform DER -in request -noout -text -nameopt utf8");
+        assert!(printed.contains("othername: UPN::jäne@example.com"), "{printed}");
+        let parsed = work.openssl("asn1parse -inform DER -in request");
+        assert!(
+            parsed.contains("PRINTABLESTRING   :DE") && parsed.contains("UTF8STRING        :Example"),
+            "{parsed}"
+        );
+    }
+}
+
 // P10-1, P10-2, P9-3, P9-5
 #[test]
 #[ignore = "needs the openssl program; CI runs it with --ignored"]
