@@ -22,7 +22,9 @@ pub use correlate::Correlation;
 pub use open::{Envelope, OpenPolicy, Opened, Unverified, Verified};
 pub use password::PasswordEnvelope;
 #[cfg(any(feature = "client", feature = "server"))]
-pub(crate) use path::{Budget, check_path_within, is_understood};
+#[cfg(feature = "server")]
+pub(crate) use path::is_understood;
+pub(crate) use path::{Budget, check_path_within};
 pub use path::{PathContext, check_path};
 #[cfg(feature = "server")]
 pub(crate) use proof::Proof;
