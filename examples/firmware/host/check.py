@@ -133,7 +133,8 @@ def scenarios(check, args, work):
 
     for answered, says in ((False, "no longer asked for: "), (True, "enrolled")):
         moment = "after the CA has issued" if answered else "before the CA has the request"
-        cut = board(f"cut {answered}", "plain", plain)
+        # with numbers of its own: a transaction that is there already would answer for this one
+        cut = board(f"cut {answered}", "plain", plain, seed=moment.encode())
         # capabilities, the CA's certificate, the request
         for options, key in (((), own[0]), (("renew",), own[1])):
             what, before = "renewal" if options else "enrolment", plain.issued()
