@@ -100,6 +100,25 @@
 //! [`EnrolmentProfile`]: see [`apple`] and [`windows`]. Their XML is for the caller to read.
 //!
 //! [`EnrolmentProfile::lint`] finds what a platform ignores or should not be given.
+//!
+//! ## What of the console is here
+//!
+//! | on the page of the console | here |
+//! |---|---|
+//! | certificate type | [`CertificateType`]; a device's profile with a user's variable is not built |
+//! | subject name format | [`SubjectNameFormat`]; custom text is a [`SubjectTemplate`] in the syntax of Windows or RFC 4514 |
+//! | subject alternative name | [`AltNameTemplate`]: e-mail, user principal name, DNS, URI |
+//! | certificate validity period | [`RequestedValidity`](crate::wire::RequestedValidity), sent as Windows sends it; the CA decides |
+//! | key storage provider | [`KeyProtection`], for the caller's [`KeyProvider`] |
+//! | key usage, key size, hash algorithm | `KeyUsage`, [`KeySize`], [`HashFamilies`]: messages are signed with SHA-256 |
+//! | root certificate | for the caller: [`Trust`](crate::client::Trust), and [`CaFingerprint`] of profiles that have one |
+//! | extended key usage | `Oid`s; client authentication unless others are named |
+//! | renewal threshold | [`RenewalThreshold`], [`Jitter`] |
+//! | SCEP server URLs | [`ServerList`], [`ServerOrder`] |
+//! | platform, assignment to groups | [`Platform`] for [`EnrolmentProfile::lint`]; who gets which profile is the MDM's to say |
+//!
+//! Left to the device: its key stores, where certificates are kept and who may use them, and the values of the
+//! variables. Left to the directory: whether those are true.
 
 mod alt_name;
 pub mod apple;

@@ -301,8 +301,8 @@ impl CertificationRequestInfoDraft<'_> {
 
     /// The same with further attributes, each the DER of an `Attribute` of another type.
     pub(crate) fn encode_with(&self, further: &[&[u8]]) -> Zeroizing<Vec<u8>> {
-        let mut attributes: Vec<_> =
-            further.iter().map(|attribute| Zeroizing::new(attribute.to_vec())).collect();
+        let mut attributes = Vec::with_capacity(further.len().saturating_add(2));
+        attributes.extend(further.iter().map(|attribute| Zeroizing::new(attribute.to_vec())));
         if let Some(challenge) = self.challenge {
             let printable = is_printable_string(challenge.as_bytes());
             let tag = if printable { tlv::PRINTABLE_STRING } else { tlv::UTF8_STRING };
