@@ -88,7 +88,7 @@ pub trait Verifier: Send + Sync {
         self.scheme().is_named_by(identifier)
     }
     /// Verifies `signature` over the concatenation of `parts`. A public key out of bounds is refused before any
-    /// arithmetic. Any fault of the signature is [`BadSignature::Signature`](crate::error::BadSignature::Signature).
+    /// arithmetic. Any fault of the signature is [`BadSignature::Signature`].
     fn verify(
         &self,
         signer: &SubjectPublicKeyInfo<'_>,

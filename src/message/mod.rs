@@ -21,9 +21,9 @@ mod seal;
 pub use correlate::Correlation;
 pub use open::{Envelope, OpenPolicy, Opened, Unverified, Verified};
 pub use password::PasswordEnvelope;
-#[cfg(any(feature = "client", feature = "server"))]
 #[cfg(feature = "server")]
 pub(crate) use path::is_understood;
+#[cfg(any(feature = "client", feature = "server"))]
 pub(crate) use path::{Budget, check_path_within};
 pub use path::{PathContext, check_path};
 #[cfg(feature = "server")]
