@@ -29,6 +29,8 @@ mod steps;
 #[allow(dead_code, reason = "shared with the tests")]
 #[path = "../tests/it/support.rs"]
 mod support;
+#[path = "icount/world.rs"]
+mod world;
 
 use callgrind::Count;
 use figures::Figures;

@@ -45,7 +45,8 @@ pub(crate) struct Count {
 pub(crate) fn count(group: &str, place: usize, input: &[u8]) -> Result<Count, String> {
     assert!(input.len() <= LONGEST_INPUT);
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let folder = std::env::temp_dir().join(format!("scep-icount-{}-{place}", std::process::id()));
+    let name: String = group.chars().filter(|letter| letter.is_ascii_alphanumeric()).collect();
+    let folder = std::env::temp_dir().join(format!("scep-icount-{}-{name}-{place}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let counted = run(&program, &folder, &[RUN, group, &format!("{place:03}")], input);
     // to be looked at with callgrind_annotate

@@ -2,23 +2,21 @@
 //! no arithmetic hides the parser. The figures that are in git are compared with: see `.ci/icount`.
 
 use crate::callgrind::counted;
-use crate::requests::{CA_CERTIFICATE, DEVICE};
-use crate::support::{CHALLENGE, DEVICE_NAME, NOW, SplitMix, Template, URL, at, seeded};
+use crate::requests::{CA, DEVICE};
+use crate::support::seeded;
+use crate::world::{Keys, World};
 use crate::{Case, Group};
 use scep::Error;
-use scep::client::{Client, ClientConfig, NewEnrolment, Step, Transmit, TrustedCa, Wait};
+use scep::client::{Step, Wait};
 use scep::crypto::{
-    ChallengePassword, ContentCipher, ContentEncryption, ContentKey, Digest, DigestAlgorithm, DigestValue,
-    KeyTransport, KeyWrapper, Provider, Random, Rng, Signature, SignatureScheme, Unwrapped, Verifier,
+    ContentCipher, ContentEncryption, ContentKey, DecryptJob, Digest, DigestAlgorithm, DigestValue, KeyError,
+    KeyTransport, KeyWrapper, Provider, Rng, SharedKey, SignJob, Signature, SignatureScheme, Unwrapped,
+    Verifier,
 };
 use scep::message::{OpenPolicy, Unverified};
 use scep::pki_types::CertificateDer;
-use scep::server::{
-    Decide, Exchange, Identity, IssuedChain, MemoryStore, Responder, ServerConfig, SharedSecret, Store as _,
-};
-use scep::transport::{HttpRequest, HttpResponse};
 use scep::wire::normalize::normalize;
-use scep::wire::{Capabilities, GeneralName, Limits, SubjectPublicKeyInfo};
+use scep::wire::{Limits, SubjectPublicKeyInfo};
 use std::hint::black_box;
 
 /// What the names of these groups begin with: they are counted only where somebody asks for them.
@@ -91,12 +89,31 @@ impl Verifier for Fake {
     }
 }
 
-fn signature() -> Signature {
-    Signature::new(vec![0x44; 256])
+/// A key that looks like one of RSA with 2048 bits.
+#[derive(Debug)]
+struct FakeKey(&'static [u8]);
+
+impl SharedKey for FakeKey {
+    fn public_key_der(&self) -> &[u8] {
+        self.0
+    }
+
+    fn sign(&self, _: &SignJob, _: &mut Rng<'_>) -> Result<Signature, KeyError> {
+        Ok(Signature::new(vec![0x44; 256]))
+    }
+
+    fn decrypt(&self, _: &DecryptJob, _: &mut Rng<'_>) -> Result<Unwrapped, KeyError> {
+        Ok(unwrapped())
+    }
 }
 
 fn unwrapped() -> Unwrapped {
     Unwrapped::bytes(&[7; 16])
+}
+
+fn world() -> World {
+    let (device, ca) = (Box::new(FakeKey(DEVICE.public())), Box::new(FakeKey(CA.public())));
+    World::new(Keys { provider: &FAKE, device, ca })
 }
 
 pub(crate) fn groups() -> Vec<Group> {
@@ -117,136 +134,8 @@ pub(crate) fn groups() -> Vec<Group> {
     ]
 }
 
-struct World {
-    responder: Responder,
-    store: MemoryStore,
-    client: Client,
-    ca: TrustedCa,
-    leaf: CertificateDer<'static>,
-    rng: Random<SplitMix>,
-}
-
-impl World {
-    fn new() -> Self {
-        let root = CertificateDer::from(CA_CERTIFICATE.clone());
-        let config = ServerConfig::new(&FAKE, Identity::new(root.clone()), vec![root.clone()]);
-        let client = Client::new(ClientConfig::new(&FAKE));
-        let standard =
-            Capabilities::parse(b"AES\nPOSTPKIOperation\nSCEPStandard\nSHA-256\n", &Limits::DEFAULT).unwrap();
-        let anchors = std::slice::from_ref(&root);
-        let ca = TrustedCa::new(client.config(), anchors, &[], standard, Some(at(NOW))).unwrap();
-        let mut template = Template::leaf(DEVICE_NAME);
-        template.issuer = crate::support::name("CN=Server CA");
-        let tbs = template.tbs(DEVICE.public(), &rsa());
-        let scheme = SignatureScheme::RsaPkcs1(Digest::Sha256);
-        let leaf = CertificateDer::from(scep::wire::assemble(&tbs, scheme, signature().as_bytes()));
-        let responder = Responder::new(config).unwrap();
-        Self { responder, store: MemoryStore::default(), client, ca, leaf, rng: seeded(1) }
-    }
-
-    /// With so many names.
-    fn request(&self, names: usize) -> NewEnrolment {
-        let names: Vec<String> = (0..names).map(|number| format!("{number:0>94}.test")).collect();
-        let names: Vec<GeneralName<'_>> = names.iter().map(|name| GeneralName::Dns(name)).collect();
-        NewEnrolment::builder(DEVICE_NAME.parse().unwrap(), DEVICE.public())
-            .challenge(ChallengePassword::new(CHALLENGE).unwrap())
-            .subject_alt_names(&names)
-            .build()
-            .unwrap()
-    }
-
-    /// Signs until there is something to send.
-    fn build(&mut self, request: NewEnrolment) -> Transmit {
-        let step = self.client.enrol_with(URL, self.ca.clone(), request, Some(at(NOW)), &mut self.rng);
-        self.sign(step.unwrap())
-    }
-
-    fn sign(&mut self, mut step: Step) -> Transmit {
-        loop {
-            step = match step {
-                Step::Transmit(transmit) => return transmit,
-                Step::Sign(sign) => sign.complete(Ok(signature()), &mut self.rng).unwrap(),
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    fn accept(&mut self, message: Vec<u8>) -> Exchange {
-        let request = HttpRequest::new("POST", "/scep?operation=PKIOperation", message);
-        self.responder.accept(request, at(NOW), &mut self.rng)
-    }
-
-    /// Goes on to the question for the challenge.
-    fn ask(&mut self, mut exchange: Exchange) -> Decide {
-        loop {
-            exchange = match exchange {
-                Exchange::Decide(question) => return question,
-                Exchange::Decrypt(step) => step.complete(Ok(unwrapped()), &mut self.rng),
-                Exchange::Lookup(step) => {
-                    let stored = self.store.load(step.key()).unwrap();
-                    step.complete(stored, &mut self.rng)
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    /// Grants, or holds.
-    fn answer(&mut self, question: Decide, hold: bool) -> HttpResponse {
-        let secret = SharedSecret::new(ChallengePassword::new(CHALLENGE).unwrap());
-        let Decide::Enrol(question) = question else { panic!("{question:?}") };
-        let authorized = secret.redeem(question).unwrap();
-        let exchange = match hold {
-            true => authorized.hold(&mut self.rng),
-            false => IssuedChain::new(self.leaf.clone(), Vec::new(), authorized).unwrap().grant(),
-        };
-        self.finish(exchange)
-    }
-
-    fn finish(&mut self, mut exchange: Exchange) -> HttpResponse {
-        loop {
-            exchange = match exchange {
-                Exchange::Lookup(step) => {
-                    let stored = self.store.load(step.key()).unwrap();
-                    step.complete(stored, &mut self.rng)
-                }
-                Exchange::Record(step) => {
-                    self.store.record(step.transition()).unwrap();
-                    step.stored(&mut self.rng)
-                }
-                Exchange::Sign(step) => step.complete(Ok(signature())),
-                // somebody decides tomorrow
-                Exchange::Decide(Decide::Enrol(question)) => question.hold(&mut self.rng),
-                Exchange::Done(outcome) => {
-                    assert_eq!(outcome.reply.status, 200, "{:?}", outcome.cause);
-                    return outcome.reply;
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    /// A request, and what the device keeps while it is held.
-    fn held(&mut self) -> Wait {
-        let request = self.request(NAMES[1]);
-        let transmit = self.build(request);
-        let exchange = self.accept(transmit.request().body.clone());
-        let question = self.ask(exchange);
-        let reply = self.answer(question, true);
-        match transmit.receive(reply, Some(at(NOW)), &mut self.rng).unwrap() {
-            Step::Wait(wait) => wait,
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn rsa() -> Vec<u8> {
-    let oid = crate::support::tlv(6, &[scep::wire::Oid::SHA256_WITH_RSA.as_bytes()]);
-    crate::support::tlv(0x30, &[&oid, &[5, 0]])
-}
-
 fn message(names: usize) -> Vec<u8> {
-    let mut world = World::new();
+    let mut world = world();
     let request = world.request(names);
     world.build(request).request().body.clone()
 }
@@ -321,7 +210,7 @@ fn open(verified: &scep::message::Verified, ca: &CertificateDer<'static>, rng: &
 }
 
 fn run_open(_: usize, message: Vec<u8>) {
-    let (ca, mut rng) = (CertificateDer::from(CA_CERTIFICATE.clone()), seeded(2));
+    let (ca, mut rng) = (world().root().clone(), seeded(2));
     let verified =
         Unverified::parse(message, &Limits::DEFAULT).and_then(|parsed| parsed.verify_as_sent(&FAKE)).unwrap();
     open(&verified, &ca, &mut rng);
@@ -329,7 +218,7 @@ fn run_open(_: usize, message: Vec<u8>) {
 }
 
 fn run_all(_: usize, message: Vec<u8>) {
-    let (ca, mut rng) = (CertificateDer::from(CA_CERTIFICATE.clone()), seeded(2));
+    let (ca, mut rng) = (world().root().clone(), seeded(2));
     let mut all = |message| {
         let verified =
             Unverified::parse(message, &Limits::DEFAULT).and_then(|read| read.verify_as_sent(&FAKE));
@@ -340,7 +229,7 @@ fn run_all(_: usize, message: Vec<u8>) {
 }
 
 fn run_build(place: usize, _: Vec<u8>) {
-    let mut world = World::new();
+    let mut world = world();
     let request = world.request(NAMES[place]);
     drop(world.build(request));
     let request = world.request(NAMES[place]);
@@ -348,7 +237,7 @@ fn run_build(place: usize, _: Vec<u8>) {
 }
 
 fn run_accept(_: usize, message: Vec<u8>) {
-    let mut world = World::new();
+    let mut world = world();
     let exchange = world.accept(message.clone());
     drop(world.ask(exchange));
     drop(counted(|| {
@@ -358,14 +247,14 @@ fn run_accept(_: usize, message: Vec<u8>) {
 }
 
 fn run_answer(_: usize, message: Vec<u8>) {
-    let mut world = World::new();
+    let mut world = world();
     let exchange = world.accept(message);
     let question = world.ask(exchange);
     drop(counted(|| world.answer(question, false)));
 }
 
 fn run_exchange(_: usize, message: Vec<u8>) {
-    let mut world = World::new();
+    let mut world = world();
     let exchange = world.accept(message.clone());
     drop(world.ask(exchange));
     drop(counted(|| {
@@ -376,35 +265,27 @@ fn run_exchange(_: usize, message: Vec<u8>) {
 }
 
 fn run_read(_: usize, _: Vec<u8>) {
-    let mut world = World::new();
+    let mut world = world();
     let request = world.request(NAMES[1]);
     let transmit = world.build(request);
     let exchange = world.accept(transmit.request().body.clone());
     let question = world.ask(exchange);
     let reply = world.answer(question, false);
-    let step = counted(|| match transmit.receive(reply, Some(at(NOW)), &mut world.rng).unwrap() {
-        Step::Decrypt(step) => step.complete(Ok(unwrapped())),
-        other => panic!("{other:?}"),
-    });
-    assert!(matches!(step.unwrap(), Step::Done(_)));
+    let step = counted(|| world.read(transmit, reply));
+    assert!(matches!(step, Step::Done(_)));
 }
 
 fn run_discovery(place: usize, _: Vec<u8>) {
-    let mut world = World::new();
+    let mut world = world();
     let target = ["/scep?operation=GetCACert", "/scep?operation=GetCACaps"][place];
-    let mut ask =
-        || match world.responder.accept(HttpRequest::new("GET", target, Vec::new()), at(NOW), &mut world.rng)
-        {
-            Exchange::Done(outcome) => assert_eq!(outcome.reply.status, 200),
-            other => panic!("{other:?}"),
-        };
-    ask();
-    counted(ask);
+    world.get(target);
+    counted(|| world.get(target));
 }
 
 fn run_poll(place: usize, _: Vec<u8>) {
-    let mut world = World::new();
-    let (first, second) = (world.held(), World::new().held());
+    let second = world().held(NAMES[1]);
+    let mut world = world();
+    let first = world.held(NAMES[1]);
     let build = |wait: Wait, world: &mut World| {
         let step = wait.poll(&mut world.rng).unwrap();
         world.sign(step).request().body.clone()

@@ -78,19 +78,29 @@ impl Unverified {
     /// The digest and the signature scheme that the sender names, before any arithmetic: what is unsupported is
     /// known here already.
     pub fn scheme_hint(&self) -> Result<SignatureScheme, Error> {
+        scheme(&self.signer_info()?.1)
+    }
+
+    /// What a reply goes by, in one reading.
+    #[cfg(feature = "server")]
+    pub(crate) fn hints(&self) -> Result<Hints, Error> {
         let (_, signer) = self.signer_info()?;
-        let digest = Digest::from_identifier(&signer.digest_algorithm())?;
-        SignatureScheme::from_signer_info(digest, &signer.signature_algorithm())
+        let attributes = signer.signed_attributes()?;
+        Ok(Hints {
+            transaction_id: attributes.transaction_id()?,
+            sender_nonce: attributes.sender_nonce()?,
+            digest: scheme(&signer).ok().map(SignatureScheme::digest),
+        })
     }
 
     /// Verifies with the certificate that the sender put into the message: that shows that the sender has the key,
     /// and nothing about who it is (RFC 8894 section 2.3).
     pub fn verify_as_sent(self, provider: &Provider) -> Result<Verified, Error> {
-        let (data, signer) = self.signer_info()?;
-        let selector = signer.sid();
-        let certificate = data.certificates().find(&selector).ok_or(BadSignature::SignerNotFound)?;
-        let certificate = CertificateDer::from(certificate.as_der()).into_owned();
-        self.verify(provider, certificate)
+        let (data, info) = self.signer_info()?;
+        let certificate = data.certificates().find(&info.sid()).ok_or(BadSignature::SignerNotFound)?;
+        let proven = self.prove(provider, &data, &info, &certificate)?;
+        let signer = CertificateDer::from(certificate.as_der()).into_owned();
+        Ok(Verified { der: self.der, limits: self.limits, signer, proven })
     }
 
     /// Verifies with one of `trusted`; the certificates in the message are not looked at (T31).
@@ -99,19 +109,25 @@ impl Unverified {
         provider: &Provider,
         trusted: impl IntoIterator<Item = &'a CertificateDer<'static>>,
     ) -> Result<Verified, Error> {
-        let (_, signer) = self.signer_info()?;
-        let selector = signer.sid();
-        let certificate = trusted
+        let (data, info) = self.signer_info()?;
+        let selector = info.sid();
+        let (signer, certificate) = trusted
             .into_iter()
-            .find(|der| Certificate::parse(der).is_ok_and(|certificate| selector.matches(&certificate)))
-            .cloned()
+            .filter_map(|der| Certificate::parse(der).ok().map(|certificate| (der, certificate)))
+            .find(|(_, certificate)| selector.matches(certificate))
             .ok_or(BadSignature::UntrustedSigner)?;
-        self.verify(provider, certificate)
+        let proven = self.prove(provider, &data, &info, &certificate)?;
+        Ok(Verified { der: self.der, limits: self.limits, signer: signer.clone(), proven })
     }
 
     #[inline(never)] // so that its frame is not part of a larger one
-    fn verify(self, provider: &Provider, signer: CertificateDer<'static>) -> Result<Verified, Error> {
-        let (data, info) = self.signer_info()?;
+    fn prove(
+        &self,
+        provider: &Provider,
+        data: &SignedData<'_>,
+        info: &SignerInfo<'_>,
+        certificate: &Certificate<'_>,
+    ) -> Result<Proven, Error> {
         let digest = Digest::from_identifier(&info.digest_algorithm())?;
         let hash = provider.digest(digest)?;
         let verifier = provider.signer_info_verifier(digest, &info.signature_algorithm())?;
@@ -125,7 +141,6 @@ impl Unverified {
         if attributes.content_type() != Ok(Some(data.content_type())) {
             return Err(BadSignature::ContentType.into());
         }
-        let certificate = Certificate::parse(&signer)?;
         certificate.public_key().check(&self.limits)?;
         let mut signatures = self.limits.signatures;
         let mut holds = |parts: &[&[u8]]| {
@@ -146,17 +161,23 @@ impl Unverified {
             None => 0..0,
         };
         let content_type_is_known = [Oid::ID_DATA, Oid::ID_ENVELOPED_DATA].contains(&data.content_type());
-        Ok(Verified {
-            der: self.der,
-            limits: self.limits,
-            signer,
-            scheme: verifier.scheme(),
-            signatures,
-            attributes_at,
-            content_at,
-            content_type_is_known,
-        })
+        Ok(Proven { scheme: verifier.scheme(), signatures, attributes_at, content_at, content_type_is_known })
     }
+}
+
+/// What the sender claims of itself.
+#[cfg(feature = "server")]
+pub(crate) struct Hints {
+    pub(crate) transaction_id: Option<TransactionId>,
+    pub(crate) sender_nonce: Option<Nonce>,
+    /// Of the signature scheme, if that is known.
+    pub(crate) digest: Option<Digest>,
+}
+
+/// The scheme that a SignerInfo names.
+fn scheme(signer: &SignerInfo<'_>) -> Result<SignatureScheme, Error> {
+    let digest = Digest::from_identifier(&signer.digest_algorithm())?;
+    SignatureScheme::from_signer_info(digest, &signer.signature_algorithm())
 }
 
 impl fmt::Debug for Unverified {
@@ -170,6 +191,11 @@ pub struct Verified {
     der: Vec<u8>,
     limits: Limits,
     signer: CertificateDer<'static>,
+    proven: Proven,
+}
+
+/// What came of a signature that holds, and where its parts are.
+struct Proven {
     scheme: SignatureScheme,
     /// How many more signatures may be verified for this message.
     signatures: usize,
@@ -186,7 +212,7 @@ impl Verified {
 
     /// The signature scheme of the message.
     pub fn scheme(&self) -> SignatureScheme {
-        self.scheme
+        self.proven.scheme
     }
 
     /// The certificates that came along. The signature does not cover them.
@@ -197,12 +223,15 @@ impl Verified {
     /// How many more signatures may be verified for this message, on certificates for example: what
     /// [`Limits::signatures`] leaves.
     pub fn signatures_left(&self) -> usize {
-        self.signatures
+        self.proven.signatures
     }
 
     /// The signed attributes.
     pub fn attributes(&self) -> Result<SignedAttributes<'_>, Error> {
-        SignedAttributes::parse(self.der.get(self.attributes_at.clone()).unwrap_or_default(), &self.limits)
+        SignedAttributes::parse(
+            self.der.get(self.proven.attributes_at.clone()).unwrap_or_default(),
+            &self.limits,
+        )
     }
 
     /// The SignedData that the message is.
@@ -213,7 +242,7 @@ impl Verified {
 
     /// The signed content: a ContentInfo with the envelope, or nothing.
     pub fn content(&self) -> &[u8] {
-        self.der.get(self.content_at.clone()).unwrap_or_default()
+        self.der.get(self.proven.content_at.clone()).unwrap_or_default()
     }
 
     /// Reads the envelope, chooses the recipient and draws the stand-in for the content key. Everything that can be
@@ -278,7 +307,7 @@ impl Verified {
     /// The ContentInfo of the envelope, in DER.
     fn enveloped(&self) -> Result<Cow<'_, [u8]>, Error> {
         // id-data by RFC 8894 section 3.2; xipki names what is inside, and that is the same ContentInfo (P6)
-        if !self.content_type_is_known {
+        if !self.proven.content_type_is_known {
             return Err(InvalidMessage::ContentType.into());
         }
         if self.content().is_empty() {

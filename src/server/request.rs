@@ -12,7 +12,7 @@ use super::transaction::Kind;
 use crate::crypto::{ChallengePassword, Rng, Unwrapped};
 use crate::error::{BadEnvelope, Error, InvalidMessage, KeyError, PeerMisbehaved, Unsupported};
 use crate::message::{Envelope, OpenPolicy, Opened, PasswordEnvelope, Unverified, Verified};
-use crate::wire::algorithm::{ContentEncryption, SignatureScheme};
+use crate::wire::algorithm::ContentEncryption;
 use crate::wire::attributes::MessageType;
 use crate::wire::certificate::Certificate;
 use alloc::string::ToString;
@@ -39,19 +39,19 @@ pub(super) fn accept(mut session: Session, message: Vec<u8>, rng: &mut Rng<'_>) 
     let limits = session.config.limits.clone();
     // E5: without transactionID and senderNonce no reply can be addressed
     let addressed = Unverified::parse(message, &limits).and_then(|message| {
-        let id = message.transaction_id_hint()?.ok_or(InvalidMessage::MissingAttribute)?;
-        let nonce = message.sender_nonce_hint()?.ok_or(InvalidMessage::MissingAttribute)?;
-        Ok((message, id, nonce))
+        let hints = message.hints()?;
+        let id = hints.transaction_id.ok_or(InvalidMessage::MissingAttribute)?;
+        let nonce = hints.sender_nonce.ok_or(InvalidMessage::MissingAttribute)?;
+        Ok((message, id, nonce, hints.digest))
     });
-    let message = match addressed {
-        Ok((message, id, nonce)) => {
+    let (message, digest) = match addressed {
+        Ok((message, id, nonce, digest)) => {
             session.address(id, nonce);
-            message
+            (message, digest)
         }
         Err(error) => return session.http_error(error),
     };
-    let digest = message.scheme_hint().map(SignatureScheme::digest);
-    if let Some(digest) = digest.ok().filter(|digest| session.config.provider.digest(*digest).is_ok()) {
+    if let Some(digest) = digest.filter(|digest| session.config.provider.digest(*digest).is_ok()) {
         session.digest = digest;
     }
     let verified = match message.verify_as_sent(session.config.provider) {
@@ -85,9 +85,8 @@ fn prepare(session: &mut Session, verified: &Verified, rng: &mut Rng<'_>) -> Res
     if !is_on {
         return Err(Unsupported::Operation.into());
     }
-    // the reply is encrypted for this key, or protected by a password: so it has to be one that can be used
+    // the reply is encrypted for this key, which was checked before its signature was, or protected by a password
     let signer = Certificate::parse(verified.signer())?;
-    signer.public_key().check(&session.config.limits).map_err(|_| Unsupported::PublicKey)?;
     let may_have_password = session.config.password_recipients
         && !matches!(message_type, MessageType::GetCert | MessageType::GetCrl);
     if !signer.public_key().can_encrypt() && !may_have_password {

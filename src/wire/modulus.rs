@@ -34,25 +34,53 @@ pub(super) fn is_flawed(number: &[u8]) -> bool {
     is_multiple || is_square
 }
 
-/// As many of the first primes as have a product of 32 bits, that, and the other primes: one long division does for all of
-/// a group. None when there are no more.
+/// Digits of 32 bits that one division does for.
+const DIGITS: usize = 8;
+
+/// Products of primes are below this, so that as many digits, each times a remainder, fit into 64 bits with one remainder
+/// more.
+const LARGEST: u32 = 1 << 28;
+
+/// As many of the first primes as have a product below [`LARGEST`], that, and the other primes: one long division does for
+/// all of a group. None when there are no more.
 fn group(primes: &[u16]) -> Option<(&[u16], u32, &[u16])> {
     let (mut product, mut count) = (1_u32, 0_usize);
-    while let Some(next) = primes.get(count).and_then(|prime| product.checked_mul(u32::from(*prime))) {
+    let times = |product: u32, prime: &u16| product.checked_mul(u32::from(*prime));
+    while let Some(next) =
+        primes.get(count).and_then(|prime| times(product, prime)).filter(|next| *next < LARGEST)
+    {
         (product, count) = (next, count.saturating_add(1));
     }
     let (group, rest) = primes.split_at_checked(count).filter(|(group, _)| !group.is_empty())?;
     Some((group, product, rest))
 }
 
+/// Divisions are what takes long, so that there is one for [`DIGITS`] digits and not for each. `divisor` is below
+/// [`LARGEST`].
 fn remainder(number: &[u8], divisor: u32) -> u32 {
+    let reduced = |dividend: u64| dividend.checked_rem(divisor.into()).unwrap_or_default();
     let (first, digits) = number.as_rchunks();
-    let first = first.iter().fold(0_u32, |high, byte| high << 8 | u32::from(*byte));
-    digits.iter().map(|digit| u32::from_be_bytes(*digit)).fold(first, |high, digit| {
-        let dividend = u64::from(high) << 32 | u64::from(digit);
-        // the remainder is smaller than the divisor
-        dividend.checked_rem(divisor.into()).and_then(|rest| rest.try_into().ok()).unwrap_or_default()
-    })
+    let (head, blocks) = digits.as_rchunks::<DIGITS>();
+    let first = first.iter().fold(0_u64, |high, byte| high << 8 | u64::from(*byte));
+    let high = head
+        .iter()
+        .fold(reduced(first), |high, digit| reduced(high << 32 | u64::from(u32::from_be_bytes(*digit))));
+    // what one digit is worth more than the next: from the last of a block to what stands before it
+    let mut worth = [1_u64; DIGITS];
+    let mut before = 1_u64;
+    for place in worth.iter_mut().rev() {
+        *place = before;
+        before = reduced(before << 32);
+    }
+    let rest = blocks.iter().fold(high, |high, block| {
+        let digits = block.iter().map(|digit| u64::from(u32::from_be_bytes(*digit)));
+        // below 2^56 + 8 * 2^60: nothing wraps
+        reduced(digits.zip(worth).fold(high.wrapping_mul(before), |sum, (digit, worth)| {
+            sum.wrapping_add(digit.wrapping_mul(worth))
+        }))
+    });
+    // smaller than the divisor
+    rest.try_into().unwrap_or_default()
 }
 
 /// Whether a number below `prime` is a square modulo `prime`, and not 0: Euler's criterion.
