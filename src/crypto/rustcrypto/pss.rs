@@ -44,10 +44,11 @@ impl Verifier for RsaPssVerifier {
         let key = load(signer)?;
         let digest = self.hash.digest(parts);
         let bits = usize::try_from(key.n().bit_width()).unwrap_or_default().saturating_sub(1);
-        match opened(&key, signature) {
-            Some(block) if is_encoding(self.hash, digest.as_bytes(), &block, bits) == Some(true) => Ok(()),
-            _ => Err(BadSignature::Signature.into()),
-        }
+        let Some((block, is_number)) = opened(&key, signature) else {
+            return Err(BadSignature::Signature.into());
+        };
+        let is_signed = is_encoding(self.hash, digest.as_bytes(), &block, bits) == Some(true);
+        if is_signed & is_number { Ok(()) } else { Err(BadSignature::Signature.into()) }
     }
 }
 

@@ -59,10 +59,13 @@ impl Verifier for RsaPkcs1Verifier {
         let key = load(signer)?;
         let digest = self.hash.digest(parts);
         let digest_info = self.hash.id().digest_info(digest.as_bytes());
-        match (opened(&key, signature), signature_block(&digest_info, key.size())) {
-            (Some(block), Some(own)) if own == *block => Ok(()),
-            _ => Err(BadSignature::Signature.into()),
-        }
+        let (Some((block, is_number)), Some(own)) =
+            (opened(&key, signature), signature_block(&digest_info, key.size()))
+        else {
+            return Err(BadSignature::Signature.into());
+        };
+        let is_same = own == *block;
+        if is_same & is_number { Ok(()) } else { Err(BadSignature::Signature.into()) }
     }
 }
 
@@ -117,14 +120,16 @@ pub(super) fn load(info: &SubjectPublicKeyInfo<'_>) -> Result<PublicKey, Error> 
         .map_err(|_| Limit::PublicKey.into())
 }
 
-/// The padded block in a signature, or `None` when the signature has not the length of the modulus or is not
-/// smaller than it (RFC 8017 section 8.2.2 steps 1 and 2). The arithmetic is done in any case: a signature may come
-/// out of an envelope, and then its faults must not show in the time.
-pub(super) fn opened(key: &PublicKey, signature: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let value = integer(signature, key).filter(|value| **value < *key.n().as_ref());
+/// The padded block in a signature, and whether there is one: the signature has the length of the modulus and is smaller
+/// than it (RFC 8017 section 8.2.2 steps 1 and 2). The arithmetic is done in any case: a signature may come out of an
+/// envelope, and then its faults must not show in the time.
+pub(super) fn opened(key: &PublicKey, signature: &[u8]) -> Option<(Zeroizing<Vec<u8>>, bool)> {
+    let value = integer(signature, key);
+    let is_number = value.as_ref().is_some_and(|value| **value < *key.n().as_ref());
     let stand_in = stand_in(key)?;
-    let block = octets(&hazmat::rsa_encrypt(key, value.as_ref().unwrap_or(&stand_in)).ok()?, key.size());
-    block.filter(|_| value.is_some())
+    let number = value.as_ref().filter(|_| is_number).unwrap_or(&stand_in);
+    let block = octets(&hazmat::rsa_encrypt(key, number).ok()?, key.size())?;
+    Some((block, is_number))
 }
 
 /// A number smaller than any modulus of this size.
