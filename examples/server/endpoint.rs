@@ -15,7 +15,8 @@ use scep::crypto::{ChallengePassword, Provider, Random, Rng};
 use scep::pki_types::{CertificateDer, UnixTime};
 use scep::server::{
     Authorized, CertificateAccess, ChallengeStore as _, Decide, Enrol, Exchange, FindCertificate, FindCrl,
-    Identity, IssuedChain, NextCa, OneTimeChallenges, Refusal, Renew, Responder, ServerConfig, SharedSecret,
+    Identity, IssuancePolicy, IssuedChain, NextCa, OneTimeChallenges, Refusal, Renew, Responder,
+    ServerConfig, SharedSecret,
 };
 use scep::wire::Certificate;
 use std::fmt::Display;
@@ -321,6 +322,8 @@ fn config(provider: &'static Provider, keys: &Keys) -> std::result::Result<Serve
     let config = ServerConfig::new(provider, keys.identity.clone(), vec![keys.ca.certificate().clone()])
         .endpoint(ENDPOINT)
         .renewal(true)
+        // usages depend on the kind of key here, which a renewal may change, and on nothing that is asked for
+        .issuance(IssuancePolicy::default().wider_renewals(true))
         .get_cert(CertificateAccess::Own)
         .get_crl(true);
     let Some(next) = &keys.next else { return Ok(config) };

@@ -61,7 +61,8 @@ impl Authorized {
     /// [`PeerMisbehaved::Policy`]: crate::error::PeerMisbehaved::Policy
     pub fn wishes(&self) -> Result<Vec<u8>, Error> {
         let config = &self.case.session.config;
-        let renewed = self.case.renewed().map(|renewed| Certificate::parse(renewed)).transpose()?;
+        let renewed = self.case.renewed().filter(|_| self.evidence == Evidence::Certificate);
+        let renewed = renewed.map(|renewed| Certificate::parse(renewed)).transpose()?;
         config.issuance.wishes(self.requested(), renewed.as_ref(), &config.limits)
     }
 
@@ -143,7 +144,7 @@ impl IssuedChain {
         rest: Vec<CertificateDer<'static>>,
         authorized: Authorized,
     ) -> Result<Self, Box<Mismatch>> {
-        match check(&leaf, &rest, &authorized.case) {
+        match check(&leaf, &rest, &authorized) {
             Ok(()) => {
                 let chain = core::iter::once(leaf).chain(rest).collect();
                 Ok(Self { case: authorized.case, chain })
@@ -158,7 +159,11 @@ impl IssuedChain {
     }
 }
 
-fn check(leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>], case: &Case) -> Result<(), Error> {
+fn check(
+    leaf: &CertificateDer<'_>,
+    rest: &[CertificateDer<'_>],
+    Authorized { case, evidence }: &Authorized,
+) -> Result<(), Error> {
     check_chain_length(rest.len().saturating_add(1))?;
     let misuse = |_| Error::from(ApiMisuse::Chain);
     let certificate = Certificate::parse(leaf).map_err(misuse)?;
@@ -171,5 +176,6 @@ fn check(leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>], case: &Case) ->
         return Err(ApiMisuse::Chain.into());
     }
     let renewed = case.renewed().map(|renewed| Certificate::parse(renewed)).transpose()?;
-    config.issuance.check(&certificate, requested, renewed.as_ref(), limits).map_err(misuse)
+    let renewed = renewed.as_ref().map(|renewed| (renewed, *evidence == Evidence::Certificate));
+    config.issuance.check(&certificate, requested, renewed, limits).map_err(misuse)
 }

@@ -101,8 +101,8 @@ impl IssuancePolicy {
     }
 
     /// A renewed certificate may have key usages and purposes that the one before lacks, as far as the rest of the policy
-    /// goes: for a CA that has changed what it gives. Else what a one-time challenge allowed could be exceeded by the
-    /// renewal of its certificate (T16).
+    /// goes: for a CA that has changed what it gives, or gives it by the kind of key. Else what a one-time challenge allowed
+    /// could be exceeded by the renewal of its certificate (T16). With a challenge of its own, that one decides.
     #[must_use]
     pub fn wider_renewals(mut self, on: bool) -> Self {
         self.wider_renewals = on;
@@ -120,8 +120,8 @@ impl IssuancePolicy {
         self.validity.as_ref()
     }
 
-    /// What passes of a request, DER `Extensions`; empty when nothing does. A renewal is for what the certificate at hand
-    /// is for, also where it does not say.
+    /// What passes of a request, DER `Extensions`; empty when nothing does. A renewal is for what the certificate
+    /// `renewed`, which is its evidence, is for, also where it does not say.
     pub(super) fn wishes(
         &self,
         requested: &RequestedCertificate,
@@ -170,22 +170,25 @@ impl IssuancePolicy {
         Ok(passed.build())
     }
 
-    /// Checks a certificate that is about to leave. One that renews another may keep its names, and has no further usages.
+    /// Checks a certificate that is about to leave. One that renews another may keep its names, and has no further usages
+    /// where that other is all the evidence there is.
     pub(super) fn check(
         &self,
         leaf: &Certificate<'_>,
         requested: &RequestedCertificate,
-        renewed: Option<&Certificate<'_>>,
+        renewed: Option<(&Certificate<'_>, bool)>,
         limits: &Limits,
     ) -> Result<(), Error> {
         let wishes = requested.extensions(limits)?;
         let asked = |oid| wishes.is_some_and(|wishes| wishes.get(oid).is_some());
         let own = Usages::of(Some(leaf));
+        let before = renewed.filter(|(_, is_all)| *is_all && !self.wider_renewals).map(|(before, _)| before);
+        let renewed = renewed.map(|(renewed, _)| renewed);
         // where a purpose was asked for, none means all of them
         let limited = (own.key_usage.is_some() || !asked(Oid::KEY_USAGE))
             && (own.purposes.is_some() || !asked(Oid::EXTENDED_KEY_USAGE));
         let fits = limited
-            && Usages::of(renewed.filter(|_| !self.wider_renewals)).include(&own)
+            && Usages::of(before).include(&own)
             && allows_no_ca(leaf.extensions()?)
             && application_policies(leaf.extensions()?).is_none_or(|purposes| self.allow(&purposes))
             && leaf.is_version_3()

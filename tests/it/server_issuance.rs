@@ -312,6 +312,17 @@ fn a_renewed_certificate_is_for_nothing_that_the_one_before_was_not_for() {
     assert!(leaves(usual(), (None, None), None, None));
     assert!(leaves(usual(), (None, None), Some(sign), Some(two)));
     assert!(leaves(usual().wider_renewals(true), old, None, Some(two)));
+    // where somebody else has decided, the certificate at hand says nothing
+    let server = Server::with(config().issuance(wide()).renewal(true));
+    let mut template = X509 { serial: vec![0x53], ..X509::of(SUBJECT, "CN=Server CA", &DEVICE) };
+    (template.usage, template.extensions) = (old.0, vec![(Oid::EXTENDED_KEY_USAGE, purposes(one))]);
+    let wishes = |csr: &mut Csr| csr.attributes = Some(vec![extension_request(&more)]);
+    let question = server.up_to_renewal(&renewal_with("17", &template.sign(&CA), wishes));
+    let approved = question.into_enrol().approve();
+    assert_eq!(read(&approved), both);
+    let mut new = X509::of(SUBJECT, "CN=Server CA", &DEVICE_2);
+    (new.usage, new.extensions) = (both.clone().unwrap().0, vec![(Oid::EXTENDED_KEY_USAGE, purposes(two))]);
+    assert!(IssuedChain::new(certificate(&new.sign(&CA)), Vec::new(), approved).is_ok());
 }
 
 /// The attribute with these pairs of names and values, as Windows writes it.
