@@ -1,5 +1,6 @@
 """Where the bytes of an image are: sections of the ELF file, and the linker's map for the crate of each piece."""
 
+import os
 import re
 import struct
 import subprocess
@@ -70,7 +71,7 @@ def by_crate(elf, map_file, deps, addr2line):
     is its own, and so are generics of core in it; the image has to have line tables. What has no such line goes by
     the name of its symbol, and constants go by the crate that they were compiled in.
     """
-    sysroot = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
+    sysroot = subprocess.run([os.environ.get("RUSTC", "rustc"), "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
     target = Path(deps).parent.parent.name
     own = Path(sysroot, "lib/rustlib", target, "lib").glob("lib*.rlib")
     crates = anonymous([*Path(deps).glob("lib*.rlib"), *own])
