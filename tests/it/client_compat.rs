@@ -9,6 +9,7 @@ use scep::crypto::{ContentEncryption, Digest, KeyTransport, Provider};
 use scep::error::{ApiMisuse, Error, PeerMisbehaved};
 use scep::message::Unverified;
 use scep::pki_types::CertificateDer;
+use scep::profile::{CertificateType, EnrolmentProfile, HashFamilies, SubjectNameFormat};
 use scep::transport::{HttpRequest, HttpResponse, Method, TEXT_PLAIN, X509_CA_CERT, parse_request};
 use scep::wire::{
     Capabilities, Capability, Certificate, CertificationRequest, EnvelopedData, KeyUsage, Limits, Oid,
@@ -147,8 +148,18 @@ fn sha_1_is_taken_by_nobody_who_asks_for_sha_2() {
         (list(&[Capability::Des3, Capability::Sha256]), Some(Digest::Sha256)),
     ] {
         let weak = compat(|compat| compat.weak_algorithms = true);
-        let config = ClientConfig::new(&PROVIDER_WITH_LEGACY).compat(weak).require_sha2(true);
-        let request = first_request(&mut Kit::with(config), listed).map(|request| algorithms(&request).0);
+        let config = || ClientConfig::new(&PROVIDER_WITH_LEGACY).compat(weak);
+        let profile = |families| {
+            let profile = EnrolmentProfile::builder(CertificateType::Device, SubjectNameFormat::Imei);
+            let profile = profile.server(URL).hash_families(families).build().unwrap();
+            profile.configure(config())
+        };
+        let asked =
+            |config| first_request(&mut Kit::with(config), listed).map(|request| algorithms(&request).0);
+        let both = HashFamilies { sha1: true, ..HashFamilies::SHA2 };
+        assert_eq!(asked(profile(both)), Ok(digest.unwrap_or(Digest::Sha1)), "{listed:?}");
+        assert_eq!(asked(profile(HashFamilies::SHA2)), asked(config().require_sha2(true)), "{listed:?}");
+        let request = asked(config().require_sha2(true));
         assert_eq!(request, digest.ok_or(PeerMisbehaved::Downgrade.into()), "{listed:?}");
     }
 }

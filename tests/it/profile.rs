@@ -8,11 +8,12 @@ use scep::crypto::{ChallengePassword, KeyError, Purpose, Rng, SignJob, Signature
 use scep::pki_types::CertificateDer;
 use scep::profile::{
     AltNameTemplate, AltNameType, CertificateType, EnrolmentProfile, EnrolmentProfileBuilder, Jitter,
-    KeyProvider, KeySize, KeyStore, NameSyntax, RenewalState, RenewalThreshold, ServerList,
-    SubjectNameFormat, SubjectTemplate, Values, Variable, Vocabulary,
+    KeyProvider, KeySize, KeyStore, NameSyntax, RenewalState, RenewalThreshold, Retries, ServerList,
+    ServerOrder, SubjectNameFormat, SubjectTemplate, Values, Variable, Vocabulary,
 };
 use scep::transport::{HttpRequest, HttpResponse};
 use scep::wire::{Certificate, DistinguishedName, Oid, RequestedValidity, ValidityUnit};
+use std::time::Duration;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::request::{CertReqInfo, ExtensionReq};
@@ -254,6 +255,61 @@ fn one_server_serves_a_whole_enrolment_and_the_next_one_begins_anew() {
         let host = servers.attempt().unwrap().url().host().to_owned();
         assert_eq!(host, if dead_after < 3 { "two.test" } else { "ca.test" });
     }
+}
+
+// A41
+#[test]
+fn the_order_of_the_servers_is_the_profiles() {
+    let builder = || {
+        let urls = ["http://a.test/x", "http://b.test/x", "http://c.test/x"];
+        let start = EnrolmentProfile::builder(CertificateType::Device, SubjectNameFormat::Imei);
+        urls.iter().fold(start, |builder, url| builder.server(url))
+    };
+    let hosts = |order, seed| {
+        let mut servers = builder().server_order(order).build().unwrap().servers(&mut seeded(seed)).unwrap();
+        let mut hosts = String::new();
+        while let Some(attempt) = servers.attempt() {
+            hosts.push_str(&attempt.url().host()[..1]);
+            attempt.failed();
+        }
+        hosts
+    };
+    for seed in 0..8 {
+        assert_eq!(hosts(ServerOrder::AsGiven, seed), "abc");
+        assert_eq!(hosts(ServerOrder::First, seed), "a");
+    }
+    let shuffled: std::collections::BTreeSet<_> =
+        (0..64).map(|seed| hosts(ServerOrder::Shuffled, seed)).collect();
+    assert_eq!(shuffled.into_iter().collect::<Vec<_>>(), ["abc", "acb", "bac", "bca", "cab", "cba"]);
+}
+
+#[test]
+fn a_client_waits_and_names_the_ca_as_the_profile_says() {
+    let retries = Retries { count: 2, delay: Duration::from_secs(300) };
+    let profile =
+        profile(SubjectNameFormat::CommonName).ca_identifier("CA 1").retries(retries).build().unwrap();
+    let mut ca = Ca::new();
+    ca.policy = Policy::Hold;
+    let mut device = Device::new(&ca);
+    device.client = Client::new(profile.configure(ClientConfig::new(&PROVIDER)));
+    let mut step = device.start();
+    let mut waits = Vec::new();
+    let error = loop {
+        match device.go(step, &mut ca) {
+            Ok(Driven::Held(wait)) => {
+                waits.push(wait.after());
+                match wait.poll(&mut device.rng) {
+                    Ok(next) => step = next,
+                    Err(error) => break error,
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(ca.requests[0].target, "http://ca.test/scep?operation=GetCACaps&message=CA%201");
+    // a little sooner each time, so that not all devices ask at once
+    assert!(waits.iter().all(|wait| (retries.delay * 3 / 4..=retries.delay).contains(wait)), "{waits:?}");
+    assert_eq!(ca.messages(), 3, "{error}");
 }
 
 // A40
