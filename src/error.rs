@@ -234,6 +234,7 @@ reasons! {
         Certificate = "certificate that does not fit what it is given for",
         Crl = "certificate revocation list that does not fit what was asked for",
         WeakChallenge = "challenge password missing or too weak to protect a message with it (RFC 8894 sections 3.1 and 7.3)",
+        Service = "text that cannot be a setting, a token or a parameter of the service",
     }
 }
 

@@ -18,6 +18,8 @@ pub mod wire;
 
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "intune")]
+pub mod intune;
 #[cfg(feature = "profile")]
 pub mod profile;
 #[cfg(feature = "server")]

@@ -5,6 +5,7 @@
 //!                               ^-- inspect -> transport
 //!                    ^-- crypto::rustcrypto                 client and server never meet; profile -> client
 //!                    ^-- crypto::aws_lc_rs -> crypto::rustcrypto, for what is old
+//!                                                 server, transport <- intune
 //! ```
 //!
 //! Comments, strings, and items under `#[cfg(test)]` do not count. `lib.rs` may import anything.
@@ -31,6 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("server", &["message", "wire", "crypto", "transport", "error"]),
     // What a device is told to ask for; the messages are the client's.
     ("profile", &["client", "wire", "crypto", "transport", "error"]),
+    ("intune", &["server", "wire", "crypto", "transport", "error"]),
 ];
 
 /// Layers that are modules of `crypto`.
@@ -50,6 +52,8 @@ const FOREIGN: &[(&str, &str)] = &[
     ("p384", "rustcrypto"),
     ("pbkdf2", "rustcrypto"),
     ("aws_lc_rs", "aws_lc_rs"),
+    ("serde", "intune"),
+    ("serde_json", "intune"),
 ];
 
 #[test]

@@ -230,13 +230,16 @@ impl Sign {
     }
 
     /// Goes on with the signature, which is verified first. Without a good one the answer is 503.
-    pub fn complete(self, signature: Result<Signature, KeyError>) -> Exchange {
+    pub fn complete(mut self, signature: Result<Signature, KeyError>) -> Exchange {
         let sealed = signature
             .map_err(Error::from)
             .and_then(|signature| self.draft.seal(self.session.config.provider, &signature));
         match sealed {
             Ok(message) => self.session.done(HttpResponse::ok(transport::PKI_MESSAGE, message)),
-            Err(error) => self.session.unavailable(error),
+            Err(error) => {
+                self.session.events.push(Event::SigningKeyFailed);
+                self.session.unavailable(error)
+            }
         }
     }
 }

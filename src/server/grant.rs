@@ -157,6 +157,17 @@ impl IssuedChain {
     pub fn grant(self) -> Exchange {
         self.case.record_as(Some(State::Issued(self.chain)), None)
     }
+
+    /// It is not to go out after all, and neither is another one: see [`Authorized::refuse`]. Revoke it.
+    pub fn refuse(self, refusal: Refusal, rng: &mut Rng<'_>) -> Exchange {
+        self.case.refuse(refusal, rng)
+    }
+
+    /// It cannot go out now, because somebody who has to know of it could not be told: see [`Authorized::unavailable`].
+    /// Revoke it; when the device asks again it gets another one.
+    pub fn unavailable(self) -> Exchange {
+        self.case.unavailable()
+    }
 }
 
 fn check(

@@ -85,4 +85,8 @@ pub enum Event {
     /// A one-time challenge came again, with another request than the one that it was spent for or is reserved for
     /// (RFC 8894 section 7.3). Somebody copied it.
     ChallengeReuse,
+    /// The key that opens requests, or its device, failed: [`Outcome::cause`] says how.
+    DecryptionKeyFailed,
+    /// The key that signs replies, or its device, failed, or the signature that it made does not verify.
+    SigningKeyFailed,
 }

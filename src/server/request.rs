@@ -154,7 +154,7 @@ fn classify(session: &mut Session, message_type: MessageType, signer: &Certifica
 
 /// Opens the envelope and checks what is in it, without a branch on whether key or padding were right.
 pub(super) fn open(
-    session: Session,
+    mut session: Session,
     verified: &Verified,
     envelope: Envelope,
     unwrapped: Result<Unwrapped, KeyError>,
@@ -162,7 +162,10 @@ pub(super) fn open(
 ) -> Exchange {
     let opened = match unwrapped {
         Ok(unwrapped) => envelope.open(&unwrapped),
-        Err(error) => return session.unavailable(error.into()),
+        Err(error) => {
+            session.events.push(Event::DecryptionKeyFailed);
+            return session.unavailable(error.into());
+        }
     };
     match session.summary.message_type {
         Some(MessageType::GetCert | MessageType::GetCrl) => find::ask(session, opened, rng),

@@ -27,7 +27,7 @@ pub mod public_key;
 pub mod requested_validity;
 pub mod selector;
 pub mod signed_data;
-mod time;
+pub(crate) mod time;
 pub(crate) mod tlv;
 mod values;
 

@@ -66,6 +66,13 @@ impl Date {
     }
 }
 
+/// Date and time of seconds since 1970 as RFC 3339 has them, UTC: `2027-01-15T08:00:00Z`.
+#[cfg(feature = "intune")]
+pub(crate) fn iso8601(seconds: u64) -> alloc::string::String {
+    let Date { year, month, day, hour, minute, second } = Date::from_seconds(seconds);
+    alloc::format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 pub(super) fn is_leap(year: u16) -> bool {
     year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }

@@ -18,6 +18,7 @@ mod client_whole;
 mod counting;
 mod faults;
 mod hostile_keys;
+mod intune;
 mod limits;
 mod losses;
 mod paths;

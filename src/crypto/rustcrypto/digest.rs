@@ -12,6 +12,10 @@ pub static SHA384: HashFunction = HashFunction::new::<sha2::Sha384>(Digest::Sha3
 /// SHA-512, 64 bytes.
 pub static SHA512: HashFunction = HashFunction::new::<sha2::Sha512>(Digest::Sha512);
 
+/// SHA-1, 20 bytes: for fingerprints that others ask for, and with feature `legacy` for peers that know nothing better.
+#[cfg(any(feature = "legacy", feature = "intune"))]
+pub static SHA1: HashFunction = HashFunction::new::<sha1::Sha1>(Digest::Sha1);
+
 /// A hash function of this provider: [`SHA256`] and its like.
 pub struct HashFunction {
     id: Digest,

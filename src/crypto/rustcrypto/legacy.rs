@@ -1,7 +1,7 @@
 //! What RFC 8894 section 2.9 advises against and older peers still need. An application has to list it.
 
 use super::cipher::CbcCipher;
-use super::digest::HashFunction;
+use super::digest::SHA1;
 #[cfg(feature = "ecdsa")]
 use super::ecdsa::EcdsaVerifier;
 #[cfg(feature = "pwri")]
@@ -9,9 +9,6 @@ use super::pbkdf2::Pbkdf2Hmac;
 use super::pss::RsaPssVerifier;
 use super::rsa::RsaPkcs1Verifier;
 use crate::crypto::{ContentEncryption, Digest};
-
-/// SHA-1, 20 bytes.
-pub static SHA1: HashFunction = HashFunction::new::<sha1::Sha1>(Digest::Sha1);
 
 /// RSASSA-PKCS1-v1_5 with SHA-1. Collisions of SHA-1 can be made: a signature shows less than it says.
 pub static RSA_PKCS1_SHA1: RsaPkcs1Verifier = RsaPkcs1Verifier::new(&SHA1);

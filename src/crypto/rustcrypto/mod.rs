@@ -51,6 +51,8 @@ mod rsa_key;
 mod sec1;
 
 pub use self::cipher::{AES_128_CBC, AES_192_CBC, AES_256_CBC, CbcCipher};
+#[cfg(any(feature = "legacy", feature = "intune"))]
+pub use self::digest::SHA1;
 pub use self::digest::{HashFunction, SHA256, SHA384, SHA512};
 #[cfg(feature = "ecdsa")]
 pub use self::ecdsa::{ECDSA_SHA256, ECDSA_SHA384, ECDSA_SHA512, EcdsaVerifier};
@@ -60,7 +62,7 @@ pub use self::legacy::ECDSA_SHA1;
 #[cfg(all(feature = "legacy", feature = "pwri"))]
 pub use self::legacy::PBKDF2_SHA1;
 #[cfg(feature = "legacy")]
-pub use self::legacy::{DES_CBC, RSA_PKCS1_SHA1, RSA_PSS_SHA1, SHA1, TRIPLE_DES_CBC};
+pub use self::legacy::{DES_CBC, RSA_PKCS1_SHA1, RSA_PSS_SHA1, TRIPLE_DES_CBC};
 #[cfg(feature = "oaep")]
 pub use self::oaep::{RSA_OAEP_SHA1, RSA_OAEP_SHA256, RsaOaepWrapper};
 #[cfg(feature = "pwri")]

@@ -1,0 +1,121 @@
+//! The calls of a CA to the Intune service: what NDES with its policy module and the Certificate Connector do.
+//!
+//! ```text
+//! Enrol ── Service::validate ──> Ask<Validate> ──┬─> Refused ───────── refuse ────────> FAILURE
+//!                                                ├─> Undecided ─────── unavailable ───> 503, nothing has changed
+//!                                                └─> Validated ─┬───── unavailable ───> 503, nothing has changed
+//!                                                               ├─ failed ─> Ask<Report> ─> Reported ─ refuse ─> FAILURE
+//!                                                               └─ issued ─> Ask<Notify>
+//!                                                                               ├─> Acknowledged ─ grant ─────> SUCCESS
+//!                                                                               ├─> Rejected ───── refuse ────> FAILURE
+//!                                                                               └─> Unnotified ─── unavailable ─> 503
+//! ```
+//!
+//! Each step owns the one before it, and has no other ways out than these. So a certificate that the service was not told
+//! of, and has not acknowledged, does not leave: [`Acknowledged`] is the only one with a `grant`. What nobody could decide
+//! is never taken for a yes nor for a no.
+//!
+//! An [`Ask`] makes HTTP requests as values ([`ServiceRequest`]) and takes what came back; tokens, HTTP and pauses are the
+//! caller's. [`drive`] is the short path for blocking callers.
+//!
+//! ```
+//! use scep::crypto::Rng;
+//! use scep::intune::{Endpoints, IssuedBy, Notification, Service, ServiceTransport, Verdict, drive};
+//! use scep::pki_types::CertificateDer;
+//! use scep::server::{Enrol, Exchange, RequestedCertificate};
+//!
+//! /// Answers [`Decide::Enrol`](scep::server::Decide::Enrol).
+//! fn enrol(
+//!     service: &Service,
+//!     endpoints: &mut Endpoints,
+//!     http: &mut impl ServiceTransport,
+//!     issue: impl Fn(&RequestedCertificate) -> CertificateDer<'static>,
+//!     question: Enrol,
+//!     rng: &mut Rng<'_>,
+//! ) -> Exchange {
+//!     let ask = match service.validate(question, endpoints, rng) {
+//!         Ok(ask) => ask,
+//!         Err(unasked) => return unasked.answer(rng),
+//!     };
+//!     let verdict = drive(ask, http, endpoints);
+//!     println!("{}", verdict.event());
+//!     let validated = match verdict {
+//!         Verdict::Valid(validated) => validated,
+//!         Verdict::Refused(refused) => return refused.refuse(rng),
+//!         Verdict::Undecided(undecided) => return undecided.unavailable(),
+//!     };
+//!     let leaf = issue(validated.requested());
+//!     let by = IssuedBy::default();
+//!     let notification = match validated.issued(leaf, Vec::new(), &by, endpoints) {
+//!         Ok(ask) => drive(ask, http, endpoints),
+//!         Err(unfit) => {
+//!             let report = unfit.validated.failed(0x8007_000D_u32.cast_signed(), "unfit", endpoints);
+//!             return drive(report, http, endpoints).refuse(rng);
+//!         }
+//!     };
+//!     println!("{}", notification.event());
+//!     match notification {
+//!         Notification::Acknowledged(acknowledged) => acknowledged.grant(),
+//!         // both are to be revoked: see their `certificate`
+//!         Notification::Rejected(rejected) => rejected.refuse(rng),
+//!         Notification::Undecided(unnotified) => unnotified.unavailable(),
+//!     }
+//! }
+//! ```
+//!
+//! A validated request cannot be granted without the notification; this does not compile:
+//!
+//! ```compile_fail,E0599
+//! fn grant(validated: scep::intune::Validated) -> scep::server::Exchange {
+//!     validated.grant()
+//! }
+//! ```
+//!
+//! Neither does it give out what could be granted another way:
+//!
+//! ```compile_fail,E0616
+//! fn take(validated: scep::intune::Validated) -> scep::server::Authorized {
+//!     validated.authorized
+//! }
+//! ```
+//!
+//! Nor does a certificate whose notification failed go out:
+//!
+//! ```compile_fail,E0599
+//! fn grant(unnotified: scep::intune::Unnotified) -> scep::server::Exchange {
+//!     unnotified.grant()
+//! }
+//! ```
+//!
+//! # What the service does not do
+//!
+//! It says nothing about security identifiers that a device puts into its request: none passes
+//! ([`Validated::wishes`], T24). It does not remember that a challenge was used: the same challenge with another key is a
+//! question for it, and its answer counts. And it hears of a certificate before the device has it: where the store fails
+//! between the two, the next try gets another certificate.
+
+mod ask;
+mod code;
+mod endpoints;
+pub mod event;
+mod issue;
+mod json;
+mod request;
+mod revoke;
+mod service;
+mod validate;
+
+pub use ask::{Ask, Asked, Question, ServiceTransport, drive};
+pub use code::ResultCode;
+pub use endpoints::Endpoints;
+pub use event::{ConnectorEvent, DiagnosticCode, EventId, Remedy, Severity};
+pub use issue::{
+    Acknowledged, IssuedBy, Notification, Notify, Rejected, Report, Reported, Unfit, Unnotified,
+};
+pub use request::{AccessToken, Fault, NoAnswer, RequestId, ServiceRequest};
+pub use revoke::{
+    Download, Downloaded, MAX_REVOCATIONS, RevocationError, RevocationRequest, RevocationResult, Upload,
+    Uploaded,
+};
+pub use service::{Patience, Service};
+pub use validate::{Refused, Unasked, Undecided, Validate, Validated, Verdict};
