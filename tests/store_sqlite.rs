@@ -157,7 +157,7 @@ fn expired_challenges_make_room_and_a_full_store_takes_no_more() {
     let [first, second] = challenge_samples().unwrap();
     store.add_challenge(&first).unwrap();
     let connection = Connection::open(&path).unwrap();
-    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
         INSERT INTO challenges SELECT randomblob(32), 1, 1800000000, x'' FROM n";
     connection.execute(fill, []).unwrap();
     assert!(matches!(store.add_challenge(&second), Err(StoreError::FullOfChallenges)));
@@ -622,7 +622,7 @@ fn of_two_processes_that_want_a_list_one_makes_it_and_both_have_it() {
 
 #[test]
 fn a_database_of_another_version_or_program_is_refused_and_not_touched() {
-    for (name, version) in [("old", 2), ("none", 0), ("new", 5)] {
+    for (name, version) in [("old", 2), ("none", 0), ("new", 6)] {
         let folder = folder(&format!("version-{name}"));
         let path = folder.join("scep.db");
         let sql = Connection::open(&path).unwrap();
@@ -630,7 +630,7 @@ fn a_database_of_another_version_or_program_is_refused_and_not_touched() {
             .unwrap();
         sql.pragma_update(None, "user_version", version).unwrap();
         drop(sql);
-        assert_untouched(&folder, &format!("made by another version of this program ({version}, not 4)"));
+        assert_untouched(&folder, &format!("made by another version of this program ({version}, not 5)"));
     }
     let folder = folder("no-database");
     fs::write(folder.join("scep.db"), "what somebody else keeps here".repeat(50)).unwrap();
