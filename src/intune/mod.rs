@@ -87,6 +87,24 @@
 //! }
 //! ```
 //!
+//! # Replace NDES
+//!
+//! - **Topology.** One [`Responder`](crate::server::Responder) for each tenant, at a URL of its own, with a [`Service`] and an
+//!   endpoint name of its own: a challenge of one fails at the other. Any path will do, so profiles that say
+//!   `/certsrv/mscep/mscep.dll` go on working. Several servers share one store with compare-and-set. The CA may be elsewhere:
+//!   what issues is called between two steps, and may take its time.
+//! - **Keys.** The key that opens requests, the one that signs replies and the CA's own are three roles
+//!   ([`Identity::separate`](crate::server::Identity::separate)). Watch for events 20502 with 0x408 (opening) and 0x409
+//!   (signing), and renew the RA's certificates in time: nothing here does it.
+//! - **Templates.** What a template allows becomes an [`IssuancePolicy`](crate::server::IssuancePolicy): key usages, purposes,
+//!   extensions. The profile in the service's console has to ask for no more, or the rest is left out.
+//! - **Reverse proxy.** Let GET and POST through without changes, request lines of 65,534 bytes for GET, bodies of
+//!   [`Limits::message`](crate::wire::Limits::message) bytes, and the exact `Content-Type` of replies. Do not retry: the device
+//!   does. Its time limit has to be longer than twice [`Patience::longest`] and what issuing takes.
+//! - **What to watch.** 20501 with 0x411: devices come too late, or a clock is wrong. 20502: the service is not reached, and
+//!   devices get 503 and come again. 20602: certificates were made and did not go out; revoke them.
+//! - **Not here.** The administrator's page with its passwords, `mscep_admin`, and the identity platform's tokens.
+//!
 //! # What the service does not do
 //!
 //! It says nothing about security identifiers that a device puts into its request: none passes
