@@ -234,3 +234,18 @@ fn certificates_behind_the_issued_one_keep_their_order() {
     let (_, opened) = answer.success_for(&DEVICE, &DEVICE_CERTIFICATE);
     assert_eq!(opened.certificates[1..], rest);
 }
+
+// A20, N-14
+#[test]
+fn a_request_line_of_65534_bytes_is_served_and_one_more_is_414() {
+    let server = Server::new();
+    let target = |length: usize| {
+        let start = "/certsrv/mscep/mscep.dll/pkiclient.exe?operation=GetCACaps&message=";
+        format!("{start}{}", "x".repeat(length - start.len()))
+    };
+    for length in [65_533, 65_534] {
+        let answer = server.serve(HttpRequest::new("GET", target(length), Vec::new()));
+        assert_eq!(answer.outcome.reply.status, 200, "{length}");
+    }
+    server.serve(HttpRequest::new("GET", target(65_535), Vec::new())).http(414);
+}
