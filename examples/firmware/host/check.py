@@ -27,6 +27,9 @@ GATES = {
     "flash": 96 << 10, "flash-scep": 32 << 10, "heap-peak": 20 << 10, "heap-smallest": 24 << 10,
     "stack-peak": 10 << 10, "overhead-permille": 30,
 }
+# What the program does until the UART has its next byte depends on how fast the server's come: 575,000 or 649,000
+# instructions. It counts in the overhead, which has a gate.
+TIMING = {"instructions-program"}
 # gates that are missed, and why is in README.md: said in each run, and held by GROWTH; one that is met has to leave this list
 MISSED = {"flash-scep"}
 GROWTH = 0.02
@@ -212,7 +215,7 @@ def measure(check, args, work):
     figures["instructions-crypto"] = instructions(found["crypto"])
     figures["instructions-scep"] = instructions(found["library"])
     figures["instructions-program"] = instructions(found["program"])
-    figures["overhead-permille"] = -(-found["library"] * 1000 // found["crypto"])
+    figures["overhead-permille"] = -(-(found["library"] + found["program"]) * 1000 // found["crypto"])
 
     low, high = found["heap"] // 64 * 64, 32 << 10
     while high - low > 64:
@@ -233,7 +236,7 @@ def compare(check, figures, args):
         was, gate = stored.get(name), GATES.get(name)
         change = f"{(value - was) / was:+.1%}" if was else "new"
         print(f"     {name:24} {value:11} {change:>7}" + (f"  gate {gate}" if gate else ""))
-        if args.bless or args.other_compiler:
+        if args.bless or args.other_compiler or name in TIMING:
             continue
         check.that(f"{name} has not grown by more than 2 %", was is not None and value <= was * (1 + GROWTH) + 1)
     if not args.bless and before.get("toolchain") != toolchain:
