@@ -36,7 +36,8 @@ impl<'a> PrivateKeyInfo<'a> {
     }
 }
 
-/// The PKCS #8 PrivateKeyInfo of a key on a curve; the number is as long as the curve says, the point not compressed. The curve is named once, the public key is in it.
+/// The PKCS #8 PrivateKeyInfo of a key on a curve; the number is as long as the curve says, the point not compressed. The
+/// curve is named once, the public key is in it.
 #[cfg(any(feature = "ecdsa", feature = "aws-lc-rs"))]
 pub(super) fn write_ec(curve: EcCurve, number: &[u8], point: &[u8]) -> Zeroizing<Vec<u8>> {
     let bits = tlv::element(tlv::BIT_STRING, &[&[0], point]);

@@ -25,7 +25,10 @@ impl SoftwareKey {
             #[cfg(feature = "ecdsa")]
             PrivateKey::Sec1(der) => Self::from_sec1(&der),
             #[cfg(not(feature = "ecdsa"))]
-            PrivateKey::Sec1(_) => Err(KeyError::Unsupported),
+            PrivateKey::Sec1(der) => {
+                drop(der);
+                Err(KeyError::Unsupported)
+            }
         }
         .map_err(Error::from)
     }
