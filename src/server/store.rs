@@ -164,7 +164,8 @@ mod memory {
         }
     }
 
-    /// The store is full, or as many transactions of the signer are pending as may be: new transactions and challenges are refused, known ones go on (T49).
+    /// The store is full, or as many transactions of the signer are pending as may be: new transactions and challenges are
+    /// refused, known ones go on (T49).
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Full;
 
