@@ -8,7 +8,9 @@ use super::ecdsa::EcdsaVerifier;
 use super::pbkdf2::Pbkdf2Hmac;
 use super::pss::RsaPssVerifier;
 use super::rsa::RsaPkcs1Verifier;
-use crate::crypto::{ContentEncryption, Digest};
+use crate::crypto::ContentEncryption;
+#[cfg(feature = "pwri")]
+use crate::crypto::Digest;
 
 /// RSASSA-PKCS1-v1_5 with SHA-1. Collisions of SHA-1 can be made: a signature shows less than it says.
 pub static RSA_PKCS1_SHA1: RsaPkcs1Verifier = RsaPkcs1Verifier::new(&SHA1);
