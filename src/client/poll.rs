@@ -6,8 +6,8 @@ use super::password::{self, Secret};
 use super::step::{Failed, Step};
 use super::transaction::{Requested, Transaction, Wanted};
 use crate::crypto::{ChallengePassword, Rng};
-use crate::error::{ApiMisuse, Error, InvalidMessage, Limit};
-use crate::message::codec::{Decoder, Encoder};
+use crate::error::{ApiMisuse, Error, Limit};
+use crate::message::codec::{DAMAGED, Decoder, Encoder};
 use crate::transport::ScepUrl;
 use crate::wire::attributes::{MessageType, TransactionId};
 use crate::wire::capabilities::Capabilities;
@@ -205,7 +205,6 @@ pub(super) fn save(transaction: &Transaction, requested: &Requested, polls: u32)
 
 #[inline(never)] // so that its frame is not part of a larger one
 pub(super) fn resume(config: Arc<ClientConfig>, saved: &[u8]) -> Result<Wait, Error> {
-    const DAMAGED: Error = Error::InvalidMessage(InvalidMessage::SavedState);
     if saved.len() > MAX_SAVED {
         return Err(DAMAGED);
     }

@@ -49,7 +49,8 @@ impl Encoder {
 /// Reads what [`Encoder`] wrote; anything else is [`InvalidMessage::SavedState`].
 pub(crate) struct Decoder<'a>(&'a [u8]);
 
-const DAMAGED: Error = Error::InvalidMessage(InvalidMessage::SavedState);
+/// What is saved is damaged, or another version's.
+pub(crate) const DAMAGED: Error = Error::InvalidMessage(InvalidMessage::SavedState);
 
 impl<'a> Decoder<'a> {
     pub(crate) fn new(saved: &'a [u8], magic: [u8; 4]) -> Result<Self, Error> {

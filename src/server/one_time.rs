@@ -1,8 +1,8 @@
 //! One-time challenges as a store keeps them (RFC 8894 section 7.3): a keyed hash, what it allows, and whose it is.
 
 use super::terms::ChallengeTerms;
-use crate::error::{Error, InvalidMessage};
-use crate::message::codec::{Decoder, Encoder};
+use crate::error::Error;
+use crate::message::codec::{DAMAGED, Decoder, Encoder};
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -54,7 +54,6 @@ pub struct OneTimeChallenge {
 const MAGIC: [u8; 4] = *b"SCC1";
 /// How long one is remembered after its end when it was used, seconds. A sealed one that is forgotten counts as new.
 const MARGIN: u64 = 24 * 3600;
-const DAMAGED: Error = Error::InvalidMessage(InvalidMessage::SavedState);
 
 impl OneTimeChallenge {
     pub(super) fn new(id: ChallengeId, terms: ChallengeTerms, expires: u64) -> Self {

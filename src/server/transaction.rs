@@ -4,7 +4,7 @@
 use super::one_time::{ChallengeChange, ChallengeId};
 use super::terms::ChallengeTerms;
 use crate::error::{Error, Limit, PeerMisbehaved};
-use crate::message::codec::{Decoder, Encoder};
+use crate::message::codec::{DAMAGED, Decoder, Encoder};
 use crate::wire::attributes::TransactionId;
 use crate::wire::extension::Extensions;
 use crate::wire::limits::Limits;
@@ -322,7 +322,6 @@ impl Transaction {
     /// Reads the stored form; [`SavedState`](crate::error::InvalidMessage::SavedState) when it is another version
     /// or damaged.
     pub fn from_bytes(stored: &[u8]) -> Result<Self, Error> {
-        const DAMAGED: Error = Error::InvalidMessage(crate::error::InvalidMessage::SavedState);
         let (mut decoder, has_terms) = match Decoder::new(stored, MAGIC) {
             Ok(decoder) => (decoder, true),
             Err(_) => (Decoder::new(stored, MAGIC_WITHOUT_TERMS)?, false),
@@ -373,7 +372,6 @@ fn write_validity(encoder: &mut Encoder, validity: Option<RequestedValidity>) {
 }
 
 fn read_validity(decoder: &mut Decoder<'_>) -> Result<Option<RequestedValidity>, Error> {
-    const DAMAGED: Error = Error::InvalidMessage(crate::error::InvalidMessage::SavedState);
     let Some(index) = decoder.number()?.checked_sub(1) else { return Ok(None) };
     let units = (0u64..).zip(ValidityUnit::ALL);
     let unit = units.into_iter().find(|(number, _)| *number == index).map(|(_, (unit, _))| unit);

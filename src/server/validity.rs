@@ -2,6 +2,7 @@
 
 use crate::wire::certificate::Certificate;
 use crate::wire::requested_validity::RequestedValidity;
+use crate::wire::time::LAST;
 use core::fmt;
 use core::time::Duration;
 use rustls_pki_types::UnixTime;
@@ -123,9 +124,6 @@ impl ValidityPolicy {
         end.as_secs().checked_sub(begin.as_secs()).is_some_and(|length| length <= most)
     }
 }
-
-/// The last second of 9999.
-const LAST: u64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 const DAY: u64 = 24 * 60 * 60;
 /// The last second of 9999.
-pub(super) const LAST: u64 = 253_402_300_799;
+pub(crate) const LAST: u64 = 253_402_300_799;
 /// Days from 0000-03-01, where the counting is easy because leap days end a year, to 1970-01-01.
 const EPOCH: u32 = 719_468;
 /// Days in 400, 100 and 4 years.
